@@ -1,0 +1,9 @@
+# The libraries. A convenience library holds the objects of its layers; programs and tests link it
+# directly and so reach what is internal (docs/adr/0003); the shared library is what others link.
+noinst_LTLIBRARIES += libsimc-core.la
+libsimc_core_la_SOURCES =
+
+lib_LTLIBRARIES += libsimulcrypt.la
+libsimulcrypt_la_SOURCES =
+libsimulcrypt_la_LIBADD = libsimc-core.la
+libsimulcrypt_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info $(SIMC_LIBTOOL_VERSION)

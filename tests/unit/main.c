@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSL-1.0 */
+/* Runs every unit test suite of suites.def and prints TAP. SIMC_SUITE=name runs one of them. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+#define SUITE(name) Suite *suite_##name(void);
+#include "suites.def"
+#undef SUITE
+
+struct suite_row {
+    const char *name;
+    Suite *(*make)(void);
+};
+
+static const struct suite_row rows[] = {
+#define SUITE(name) {#name, suite_##name},
+#include "suites.def"
+#undef SUITE
+};
+
+int main(void)
+{
+    const char *wanted = getenv("SIMC_SUITE");
+    SRunner *runner = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (wanted && strcmp(wanted, rows[i].name) != 0)
+            continue;
+        if (runner)
+            srunner_add_suite(runner, rows[i].make());
+        else
+            runner = srunner_create(rows[i].make());
+    }
+    if (!runner) {
+        fprintf(stderr, "there is no suite %s; suites.def lists them\n", wanted);
+        return 2;
+    }
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
