@@ -1,20 +1,39 @@
 # Unit tests mirror the sources; scenarios start real processes; fuzz targets replay their corpus.
+EXTRA_DIST += \
+	%D%/fuzz/corpus \
+	%D%/fuzz/dict \
+	%D%/fuzz/fuzz.pl \
+	%D%/fuzz/make-seeds.pl \
+	%D%/vectors
+
 # ---- unit tests ------------------------------------------------------------------------------
 if HAVE_CHECK
 check_PROGRAMS += unit-tests
 TESTS += unit-tests
 unit_tests_SOURCES = \
 	%D%/unit/main.c \
+	%D%/unit/naive.c \
+	%D%/unit/naive.h \
 	%D%/unit/suites.def \
 	%D%/unit/test_base.c \
 	%D%/unit/test_buffer.c \
+	%D%/unit/test_decode.c \
+	%D%/unit/test_decode_order.c \
+	%D%/unit/test_examples.c \
+	%D%/unit/test_framer.c \
 	%D%/unit/test_locked.c \
 	%D%/unit/test_log.c \
 	%D%/unit/test_log_sink.c \
+	%D%/unit/test_masking.c \
 	%D%/unit/test_options.c \
+	%D%/unit/test_parameter.c \
 	%D%/unit/test_secret.c \
 	%D%/unit/test_sys.c \
 	%D%/unit/test_text.c \
+	%D%/unit/test_text_faults.c \
+	%D%/unit/test_text_form.c \
+	%D%/unit/test_typed.c \
+	%D%/unit/typed.def \
 	%D%/unit/unit.c \
 	%D%/unit/unit.h
 unit_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
@@ -23,3 +42,38 @@ unit_tests_LDADD = $(unit_tests_parts) libsimc-sys.la libsimc-core.la $(CHECK_LI
 unit_tests_parts =
 endif
 
+# ---- fuzz targets: replay their corpus, or fuzz (--enable-fuzzers) ---------------------------
+fuzz_ldadd = libsimc-core.la
+fuzz_ldflags = $(AM_LDFLAGS) $(SIMC_FUZZ_LDFLAGS)
+if !FUZZERS
+noinst_LTLIBRARIES += libsimc-replay.la
+libsimc_replay_la_SOURCES = %D%/fuzz/replay.c
+fuzz_ldadd += libsimc-replay.la
+endif
+check_PROGRAMS += $(fuzz_programs)
+
+fuzz_programs += fuzz_decode fuzz_framer fuzz_text
+fuzz_decode_SOURCES = %D%/fuzz/fuzz_decode.c
+fuzz_decode_LDADD = $(fuzz_ldadd)
+fuzz_decode_LDFLAGS = $(fuzz_ldflags)
+fuzz_framer_SOURCES = %D%/fuzz/fuzz_framer.c
+fuzz_framer_LDADD = $(fuzz_ldadd)
+fuzz_framer_LDFLAGS = $(fuzz_ldflags)
+fuzz_text_SOURCES = %D%/fuzz/fuzz_text.c
+fuzz_text_LDADD = $(fuzz_ldadd)
+fuzz_text_LDFLAGS = $(fuzz_ldflags)
+
+# ---- scenarios -------------------------------------------------------------------------------
+dist_check_SCRIPTS += $(scenarios)
+TESTS += $(scenarios)
+scenarios = \
+	%D%/scenarios/gen-protocol.t
+if !FUZZERS
+scenarios += %D%/scenarios/fuzz-replay.t
+endif
+
+# ---- benchmarks ------------------------------------------------------------------------------
+EXTRA_PROGRAMS += $(bench_programs)
+bench_programs += bench_proto
+bench_proto_SOURCES = %D%/bench/bench.c %D%/bench/bench.h %D%/bench/bench_proto.c
+bench_proto_LDADD = libsimc-core.la

@@ -1,0 +1,3 @@
+libsimc_core_la_SOURCES += \
+	%D%/framer.c \
+	%D%/parameter.c

@@ -1,0 +1,4 @@
+EXTRA_DIST += \
+	build-aux/gen-protocol \
+	build-aux/gen-protocol.pl \
+	%D%/protocol
