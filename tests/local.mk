@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%D%/fuzz/dict \
 	%D%/fuzz/fuzz.pl \
 	%D%/fuzz/make-seeds.pl \
+	%D%/support/lib \
 	%D%/vectors
 
 # ---- unit tests ------------------------------------------------------------------------------
@@ -40,6 +41,15 @@ unit_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 unit_tests_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 unit_tests_LDADD = $(unit_tests_parts) libsimc-sys.la libsimc-core.la $(CHECK_LIBS)
 unit_tests_parts =
+if WITH_CAPTURE
+unit_tests_SOURCES += \
+	%D%/unit/test_capture.c \
+	%D%/unit/test_capture_build.h \
+	%D%/unit/test_capture_file.c \
+	%D%/unit/test_capture_random.c \
+	%D%/unit/test_capture_stream.c
+unit_tests_parts += libsimc-capture.la
+endif
 endif
 
 # ---- fuzz targets: replay their corpus, or fuzz (--enable-fuzzers) ---------------------------
@@ -62,6 +72,15 @@ fuzz_framer_LDFLAGS = $(fuzz_ldflags)
 fuzz_text_SOURCES = %D%/fuzz/fuzz_text.c
 fuzz_text_LDADD = $(fuzz_ldadd)
 fuzz_text_LDFLAGS = $(fuzz_ldflags)
+if WITH_CAPTURE
+fuzz_programs += fuzz_capture fuzz_capture_file
+fuzz_capture_SOURCES = %D%/fuzz/fuzz_capture.c %D%/fuzz/fuzz_capture_check.h
+fuzz_capture_LDADD = libsimc-capture.la $(fuzz_ldadd)
+fuzz_capture_LDFLAGS = $(fuzz_ldflags)
+fuzz_capture_file_SOURCES = %D%/fuzz/fuzz_capture_check.h %D%/fuzz/fuzz_capture_file.c
+fuzz_capture_file_LDADD = libsimc-capture.la $(fuzz_ldadd)
+fuzz_capture_file_LDFLAGS = $(fuzz_ldflags)
+endif
 
 # ---- scenarios -------------------------------------------------------------------------------
 dist_check_SCRIPTS += $(scenarios)
@@ -70,6 +89,12 @@ scenarios = \
 	%D%/scenarios/gen-protocol.t
 if !FUZZERS
 scenarios += %D%/scenarios/fuzz-replay.t
+endif
+if WITH_CAPTURE
+scenarios += %D%/scenarios/capture.t
+check_PROGRAMS += capture-print
+capture_print_SOURCES = %D%/support/capture-print.c
+capture_print_LDADD = libsimc-capture.la libsimc-core.la
 endif
 
 # ---- benchmarks ------------------------------------------------------------------------------
