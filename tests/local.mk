@@ -1,5 +1,7 @@
 # Unit tests mirror the sources; scenarios start real processes; fuzz targets replay their corpus.
 EXTRA_DIST += \
+	%D%/check-long \
+	%D%/data \
 	%D%/fuzz/corpus \
 	%D%/fuzz/dict \
 	%D%/fuzz/fuzz.pl \
@@ -86,15 +88,27 @@ endif
 dist_check_SCRIPTS += $(scenarios)
 TESTS += $(scenarios)
 scenarios = \
-	%D%/scenarios/gen-protocol.t
+	%D%/scenarios/gen-protocol.t \
+	%D%/scenarios/headers.t \
+	%D%/scenarios/layers.t \
+	%D%/scenarios/style.t
 if !FUZZERS
 scenarios += %D%/scenarios/fuzz-replay.t
 endif
+if WITH_CLI
+scenarios += \
+	%D%/scenarios/dump.t \
+	%D%/scenarios/encode.t \
+	%D%/scenarios/manual.t
 if WITH_CAPTURE
-scenarios += %D%/scenarios/capture.t
+scenarios += \
+	%D%/scenarios/capture.t \
+	%D%/scenarios/dump-capture.t \
+	%D%/scenarios/tshark.t
 check_PROGRAMS += capture-print
 capture_print_SOURCES = %D%/support/capture-print.c
 capture_print_LDADD = libsimc-capture.la libsimc-core.la
+endif
 endif
 
 # ---- benchmarks ------------------------------------------------------------------------------
