@@ -208,6 +208,16 @@ START_TEST(control_words_of_any_length_are_masked)
 }
 END_TEST
 
+START_TEST(opaque_bytes_of_a_faulty_message_are_masked)
+{
+    /* Shifted by a wrong length, a control word may come to lie in access_criteria. */
+    struct unit_bytes bytes =
+        unit_hex("03 0201 0014 000d 0008 c1c2c3c4c5c6c7c8 0018 0004 d1d2d3d4");
+    bytes.data[4] = (uint8_t)(bytes.size - 5);
+    expect_masked("opaque", 0, unit_slice(&bytes));
+}
+END_TEST
+
 START_TEST(control_words_in_other_messages_are_masked)
 {
     size_t count;
@@ -285,6 +295,7 @@ Suite *suite_masking(void)
     tcase_add_test(tcase, one_wrong_byte_anywhere_is_masked);
     tcase_add_test(tcase, missing_and_surplus_bytes_are_masked);
     tcase_add_test(tcase, control_words_of_any_length_are_masked);
+    tcase_add_test(tcase, opaque_bytes_of_a_faulty_message_are_masked);
     tcase_add_test(tcase, control_words_in_other_messages_are_masked);
     tcase_add_test(tcase, the_fingerprint_tells_control_words_apart);
     suite_add_tcase(suite, tcase);

@@ -22,8 +22,8 @@ my $SECONDS = 60;    # a program that has not ended by then is killed, and the r
 my $scratch;
 
 # The folder of the sources and that of the build; `make check` names both.
-sub srcdir { return $ENV{SIMC_SRCDIR} || abs_path(dirname(__FILE__) . '/../../../..') }
-sub builddir { return $ENV{SIMC_BUILDDIR} || abs_path('.') }
+sub srcdir { return abs_path($ENV{SIMC_SRCDIR} || dirname(__FILE__) . '/../../../..') }
+sub builddir { return abs_path($ENV{SIMC_BUILDDIR} || '.') }
 
 # A temporary folder of this scenario, or the path of a name in it.
 sub scratch {
