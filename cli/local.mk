@@ -19,8 +19,30 @@ else
 simulcrypt_SOURCES += %D%/dump_no_capture.c
 endif
 
+# Streams: `simulcrypt ts ...`.
+simulcrypt_SOURCES += \
+	%D%/ts.c \
+	%D%/ts.h \
+	%D%/ts_analyze.c \
+	%D%/ts_sections.c
+if WITH_SCRAMBLE
+simulcrypt_SOURCES += \
+	%D%/ts_output.c \
+	%D%/ts_output.h \
+	%D%/ts_scramble.c \
+	%D%/ts_select.c \
+	%D%/ts_select.h \
+	%D%/ts_words.c \
+	%D%/ts_words.h
+simulcrypt_parts += libsimc-scramble.la
+endif
+
 if !CROSS_COMPILING
-simulcrypt_pages = simulcrypt.1 simulcrypt-dump.1 simulcrypt-encode.1
+simulcrypt_pages = simulcrypt.1 simulcrypt-dump.1 simulcrypt-encode.1 \
+	simulcrypt-ts-analyze.1 simulcrypt-ts-sections.1
+if WITH_SCRAMBLE
+simulcrypt_pages += simulcrypt-ts-scramble.1 simulcrypt-ts-descramble.1
+endif
 man1_MANS += $(simulcrypt_pages)
 CLEANFILES += $(simulcrypt_pages)
 

@@ -10,12 +10,18 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/ts.h"
 #include "config.h"
 #include "simulcrypt/msg.h"
 #include "sys/process.h"
 
 static const struct simc__command *const commands[] = {
-    &simc__command_dump,          &simc__command_encode,  };
+    &simc__command_dump,          &simc__command_encode,      &simc__command_ts_analyze,
+#ifdef SIMC_WITH_SCRAMBLE
+    &simc__command_ts_descramble, &simc__command_ts_scramble,
+#endif
+    &simc__command_ts_sections,
+};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], WORDS_MAX = 2, PAGE_SIZE_MAX = 65536 };
 

@@ -7,3 +7,12 @@ lib_LTLIBRARIES += libsimulcrypt.la
 libsimulcrypt_la_SOURCES =
 libsimulcrypt_la_LIBADD = libsimc-core.la
 libsimulcrypt_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info $(SIMC_LIBTOOL_VERSION)
+
+# The second library: scrambling and, later, the CA profile and the link. It needs OpenSSL.
+if WITH_SCRAMBLE
+lib_LTLIBRARIES += libsimulcrypt-ca.la
+libsimulcrypt_ca_la_SOURCES =
+libsimulcrypt_ca_la_LIBADD = libsimc-scramble.la libsimulcrypt.la
+libsimulcrypt_ca_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info $(SIMC_LIBTOOL_VERSION)
+pkgconfig_DATA += simulcrypt-ca.pc
+endif

@@ -1,0 +1,22 @@
+simulcryptinclude_HEADERS += include/simulcrypt/psi.h
+libsimc_core_la_SOURCES += \
+	%D%/analyze.c \
+	%D%/analyze.h \
+	%D%/analyze_checks.c \
+	%D%/analyze_clock.c \
+	%D%/analyze_crypt.c \
+	%D%/analyze_internal.h \
+	%D%/analyze_json.c \
+	%D%/analyze_tables.c \
+	%D%/analyze_text.c \
+	%D%/charsets.h \
+	%D%/descriptor.c \
+	%D%/internal.h \
+	%D%/names.c \
+	%D%/section.c \
+	%D%/si.c \
+	%D%/split.c \
+	%D%/tables.c \
+	%D%/text.c \
+	%D%/time.c \
+	%D%/time.h
