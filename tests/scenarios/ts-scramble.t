@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/../support/lib";
 use IO::Socket::INET;
 use Test::More;
 
+use Simc::Json;
 use Simc::Run;
 
 needs(qw(ffmpeg ffprobe openssl tsdecrypt));
@@ -111,24 +112,35 @@ subtest 'only elementary streams of the services asked for are scrambled' => sub
 
 # ---- witnesses ----
 
-subtest 'openssl agrees with CISSA on every packet' => sub {
-    my $out = scratch('cissa.ts');
-    cli(qw(ts scramble --cw), $CW, $h264, $out);
-    my @clear = packets($h264);
-    my @scrambled = packets($out);
-    # One chain per payload, so openssl gets one payload at a time; a sample keeps this short.
-    my ($compared, $wrong) = (0, 0);
-    for (my $i = 0; $i < @clear && $compared < 150; $i += 7) {
-        next if !tsc($scrambled[$i]);
-        my ($plain, $cipher) = (payload($clear[$i]), payload($scrambled[$i]));
-        my $blocks = length($plain) - length($plain) % 16;
-        my $in = write_file(scratch('payload'), substr $plain, 0, $blocks);
-        my $run = tool(qw(openssl enc -aes-128-cbc -nopad -K), $CW, '-iv', $CISSA_IV, '-in', $in);
-        $wrong++ if $run->{out} . substr($plain, $blocks) ne $cipher;
-        $compared++;
+# CBC is ECB with an XOR, so one run of openssl opens the blocks of all packets of the file at once;
+# each payload is its own chain, and begins with the IV.
+subtest 'openssl agrees with CISSA and IDSA on whole files' => sub {
+    my %iv = (cissa => $CISSA_IV, idsa => '0' x 32);
+    for my $mode (sort keys %iv) {
+        my $out = scratch("$mode.ts");
+        cli(qw(ts scramble -m), $mode, '--cw', $CW, $h264, $out);
+        my @clear = packets($h264);
+        my @scrambled = packets($out);
+        my (@plain, @blocks);
+        for my $i (grep { tsc($scrambled[$_]) } 0 .. $#clear) {
+            my $cipher = payload($scrambled[$i]);
+            my $size = length($cipher) - length($cipher) % 16;
+            next if !$size;
+            push @plain, substr payload($clear[$i]), 0, $size;
+            push @blocks, substr $cipher, 0, $size;
+        }
+        my $in = write_file(scratch('blocks'), @blocks);
+        my $opened = tool(qw(openssl enc -d -aes-128-ecb -nopad -K), $CW, '-in', $in)->{out};
+        my ($at, $wrong) = (0, 0);
+        for my $i (0 .. $#blocks) {
+            my $size = length $blocks[$i];
+            my $chain = substr pack('H*', $iv{$mode}) . $blocks[$i], 0, $size;
+            $wrong++ if (substr($opened, $at, $size) ^ $chain) ne $plain[$i];
+            $at += $size;
+        }
+        cmp_ok(scalar @blocks, '>', 2000, "$mode: thousands of packets compared");
+        is($wrong, 0, "$mode: all the same");
     }
-    is($compared, 150, '150 packets compared');
-    is($wrong, 0, 'all the same');
 };
 
 subtest 'tsdecrypt descrambles what we scrambled with CSA, keys changing' => sub {
@@ -171,6 +183,13 @@ subtest 'a list of control words' => sub {
     my $changes = grep { $parities[$_] != $parities[$_ - 1] } 1 .. $#parities;
     cmp_ok($changes, '>=', 7, 'parity changed every 700 ms');
     cmp_ok($changes, '<=', 9, 'and no more often');
+    my $report = (json_lines(cli(qw(ts analyze --json), $scrambled)->{out}))[0];
+    for my $service (@{$report->{services}}) {
+        my @whole = grep { $_->{entire} } @{$service->{crypto_periods}};
+        cmp_ok(scalar @whole, '>=', 6, "service $service->{id}: ts analyze sees crypto periods");
+        my @odd = grep { abs($_->{duration_ms} - 700) > 60 } @whole;
+        is(scalar @odd, 0, 'of 700 ms each');
+    }
     $run = cli(qw(ts scramble --odd --cp-duration 700 -f), $words, $h264, $scrambled);
     is(tsc((grep { tsc($_) } packets($scrambled))[0]), 3, '--odd begins with the odd key');
     cli(qw(ts descramble -f), $words, $scrambled, $clear);
