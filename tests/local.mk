@@ -39,7 +39,7 @@ unit_tests_SOURCES = \
 	%D%/unit/typed.def \
 	%D%/unit/unit.c \
 	%D%/unit/unit.h
-unit_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+unit_tests_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests -include unit/unit.h
 unit_tests_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 unit_tests_LDADD = $(unit_tests_parts) libsimc-sys.la libsimc-core.la $(CHECK_LIBS)
 unit_tests_parts =

@@ -4,7 +4,14 @@
 #ifndef SIMC_TESTS_UNIT_H
 #define SIMC_TESTS_UNIT_H
 
+#include <check.h>
+
 #include "simulcrypt/base.h"
+
+/* Check writes a record to a file for each assertion that holds, which makes loops over millions
+ * of them take minutes. What fails is still told with its place. The build includes this header in
+ * front of every test. */
+#define _mark_point(file, line) ((void)0)
 
 #define UNIT_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
