@@ -37,9 +37,28 @@ simulcrypt_SOURCES += \
 simulcrypt_parts += libsimc-scramble.la
 endif
 
+# DAB: `simulcrypt dab ...`.
+simulcrypt_SOURCES += \
+	%D%/dab.c \
+	%D%/dab.h \
+	%D%/dab_show.c \
+	%D%/dab_show.h \
+	%D%/dab_show_text.c
+if WITH_CONF
+simulcrypt_SOURCES += \
+	%D%/dab_conf.c \
+	%D%/dab_config.c \
+	%D%/dab_inject.c
+simulcrypt_parts += libsimc-conf.la
+endif
+
 if !CROSS_COMPILING
 simulcrypt_pages = simulcrypt.1 simulcrypt-dump.1 simulcrypt-encode.1 \
-	simulcrypt-ts-analyze.1 simulcrypt-ts-sections.1
+	simulcrypt-dab-show.1 simulcrypt-ts-analyze.1 simulcrypt-ts-sections.1
+if WITH_CONF
+simulcrypt_pages += simulcrypt-dab-config-check.1 simulcrypt-dab-config-sample.1 \
+	simulcrypt-dab-inject.1
+endif
 if WITH_SCRAMBLE
 simulcrypt_pages += simulcrypt-ts-scramble.1 simulcrypt-ts-descramble.1
 endif

@@ -10,20 +10,26 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/dab.h"
 #include "cli/ts.h"
 #include "config.h"
 #include "simulcrypt/msg.h"
 #include "sys/process.h"
 
 static const struct simc__command *const commands[] = {
-    &simc__command_dump,          &simc__command_encode,      &simc__command_ts_analyze,
+#ifdef SIMC_WITH_CONF
+    &simc__command_dab_config_check, &simc__command_dab_config_sample,
+    &simc__command_dab_inject,
+#endif
+    &simc__command_dab_show,         &simc__command_dump,
+    &simc__command_encode,           &simc__command_ts_analyze,
 #ifdef SIMC_WITH_SCRAMBLE
-    &simc__command_ts_descramble, &simc__command_ts_scramble,
+    &simc__command_ts_descramble,    &simc__command_ts_scramble,
 #endif
     &simc__command_ts_sections,
 };
 
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], WORDS_MAX = 2, PAGE_SIZE_MAX = 65536 };
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], WORDS_MAX = 3, PAGE_SIZE_MAX = 65536 };
 
 static int output_errno; /* of the first write to standard output that failed */
 
@@ -110,12 +116,13 @@ static void write_man(const struct simc__command *command, struct simc_writer *o
 static void write_overview(const struct simc__command *unused, struct simc_writer *out)
 {
     (void)unused;
-    simc__text_put(out, "Usage: simulcrypt COMMAND [OPTION...] [ARGUMENT...]\n\n"
-                        "Tools for DVB SimulCrypt (ETSI TS 103 197).\n\nCommands:\n");
+    simc__text_put(
+        out, "Usage: simulcrypt COMMAND [OPTION...] [ARGUMENT...]\n\n"
+             "Tools for DVB SimulCrypt, transport streams and DAB signalling.\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        simc__text_printf(out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
-    simc__text_put(out, "  help COMMAND   what a command does and its options\n"
-                        "  version        version and build of this program\n"
+        simc__text_printf(out, "  %-18s %s\n", commands[i]->name, commands[i]->summary);
+    simc__text_put(out, "  help COMMAND       what a command does and its options\n"
+                        "  version            version and build of this program\n"
                         "\nEach command answers to --help, and has a man page: "
                         "man simulcrypt-dump.\n");
 }
@@ -123,14 +130,15 @@ static void write_overview(const struct simc__command *unused, struct simc_write
 static void write_overview_man(const struct simc__command *unused, struct simc_writer *out)
 {
     (void)unused;
-    simc__text_printf(out,
-                      ".TH simulcrypt 1 \"\" \"OpenSimulCrypt %s\" \"OpenSimulCrypt\"\n"
-                      ".SH NAME\nsimulcrypt \\- tools for DVB SimulCrypt\n"
-                      ".SH SYNOPSIS\n\\fBsimulcrypt\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR...] "
-                      "[\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n"
-                      "Tools for the DVB SimulCrypt protocols of ETSI TS 103 197. Each command has "
-                      "a page of its own.\n.SH COMMANDS\n",
-                      SIMC_VERSION);
+    simc__text_printf(
+        out,
+        ".TH simulcrypt 1 \"\" \"OpenSimulCrypt %s\" \"OpenSimulCrypt\"\n"
+        ".SH NAME\nsimulcrypt \\- tools for SimulCrypt, transport streams and DAB\n"
+        ".SH SYNOPSIS\n\\fBsimulcrypt\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR...] "
+        "[\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n"
+        "Tools for DVB SimulCrypt, transport streams and DAB signalling. Each command has "
+        "a page of its own.\n.SH COMMANDS\n",
+        SIMC_VERSION);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         simc__text_printf(out, ".TP\n\\fB%s\\fR\n%s\n", commands[i]->name, commands[i]->summary);
     simc__text_put(out, ".TP\n\\fBhelp\\fR \\fICOMMAND\\fR\nwhat a command does and its options\n"

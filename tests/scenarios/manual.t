@@ -18,7 +18,7 @@ program('simulcrypt', 'cli');    # without it there is nothing to test
 
 my $overview = simulcrypt(['help']);
 is("$overview->{status} $overview->{err}", '0 ', 'help');
-my %summary = $overview->{out} =~ /^  ([a-z]+(?: [a-z]+)?) {2,}(\S.*)$/mg;
+my %summary = $overview->{out} =~ /^  ([a-z]+(?: [a-z]+)*) {2,}(\S.*)$/mg;
 my @commands = grep { !/^(?:help|version)\b/ } sort keys %summary;
 cmp_ok(scalar @commands, '>=', 2, "commands: @commands");
 for my $word ([], ['--help'], ['-h']) {
