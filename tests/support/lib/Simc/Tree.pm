@@ -13,6 +13,16 @@ use Simc::Run;
 
 our @EXPORT = qw(code_of is_generated source_files);
 
+# What autoreconf puts into the tree.
+my $IS_AUTOTOOLS = qr{^(?:aclocal\.m4|m4/(?:libtool|lt\w+|lt~\w+)\.m4
+    |build-aux/(?:ltmain|tap-driver)\.sh)$}x;
+
+# A hidden folder, a build tree, or where distcheck installs.
+sub is_no_source_folder {
+    my ($path) = @_;
+    return $path =~ m{/(?:\.[^/]*|_inst|autom4te\.cache)$} || -e "$path/config.status";
+}
+
 # Paths of all sources, from the top folder on, sorted: what git knows or would take, or in a
 # release archive all that is there, without the results of builds.
 sub source_files {
@@ -24,17 +34,16 @@ sub source_files {
         @files = split /\0/, $listed->{out} if $listed->{status} == 0;
     }
     if (not @files) {
-        my $build = builddir();
         find({
             no_chdir => 1,
             wanted => sub {
-                $File::Find::prune = 1 if -d && (/\/\.[^\/]*$/ || ($_ ne $top && $_ eq $build));
+                $File::Find::prune = 1 if $_ ne $top && -d && is_no_source_folder($_);
                 push @files, substr $_, 1 + length $top
                     if -f && /\.(?:c|h|pl|pm|t|mk|ac|m4|sh|md|yaml)$/;
             },
         }, $top);
     }
-    return sort grep { -f "$top/$_" } @files;
+    return sort grep { -f "$top/$_" && $_ !~ $IS_AUTOTOOLS } @files;
 }
 
 # Generated files say so on their first line.
