@@ -32,8 +32,11 @@ sub compilers {
     my @c = qw(-std=c11 -x c);
     my @cxx = qw(-std=c++17 -x c++);
     my %seen;
-    my @all = ([[tool('CC', 'cc')], \@c], [[tool('CXX', 'c++')], \@cxx], [[tool('', 'gcc')], \@c],
-        [[tool('', 'clang')], \@c], [[tool('', 'g++')], \@cxx], [[tool('', 'clang++')], \@cxx]);
+    # A build for another word size (-m32) wants all of them to make the same.
+    my @size = grep { /^-m\d+$/ } tool('CC', 'cc');
+    my $other = sub { my @words = tool('', $_[0]); return @words ? [@words, @size] : [] };
+    my @all = ([[tool('CC', 'cc')], \@c], [[tool('CXX', 'c++')], \@cxx], [$other->('gcc'), \@c],
+        [$other->('clang'), \@c], [$other->('g++'), \@cxx], [$other->('clang++'), \@cxx]);
     return grep { @{$_->[0]} && !$seen{"@{$_->[0]}"}++ } @all;
 }
 

@@ -94,11 +94,24 @@ sub tshark {
 sub compare_with_tshark {
     my ($path, $json) = @_;
     my %ours = pids_of($json);
-    my (%packets, %pcrs);
+    my (%packets, %pcrs, %first, %last);
+    my $index = 0;
     for my $row (tshark($path, '', 'mp2t.pid', 'mp2t.af.pcr')) {
-        $packets{hex $row->[0]}++;
-        $pcrs{hex $row->[0]}++ if $row->[1] ne '';
+        my $pid = hex $row->[0];
+        $packets{$pid}++;
+        $index++;
+        next if $row->[1] eq '';
+        $pcrs{$pid}++;
+        $last{$pid} = [$index, hex $row->[1]];
+        $first{$pid} ||= $last{$pid};
     }
+    # The bit rate by the first and last PCR that tshark reads. [13818-1 2.4.2.2]
+    my $clock = (grep { $_->{pcr_pid} } @{$json->{services}})[0]{pcr_pid};
+    my $count = $last{$clock}[0] - $first{$clock}[0];
+    my $ticks = $last{$clock}[1] - $first{$clock}[1];
+    my $bitrate = $count * 188 * 8 * 27_000_000 / $ticks;
+    cmp_ok(abs($json->{bitrate_bps} / $bitrate - 1), '<', 0.001,
+        "the bit rate by tshark's PCRs: " . int $bitrate);
     is_deeply({map { $_ => $ours{$_}{packets} } keys %ours}, \%packets,
         'packets per PID as tshark');
     is_deeply({map { $_ => $ours{$_}{pcrs} } grep { $ours{$_}{pcrs} } keys %ours}, \%pcrs,
