@@ -36,7 +36,7 @@ static void check_good(struct naive *plan, const struct simc_rules *rules)
         bool here = naive_belongs(row, plan->version, plan->transport);
         ck_assert_uint_eq(msg.slots[i].count, here);
         ck_assert_uint_eq(msg.slots[i].first, here ? plan->offsets[i] : 0);
-        struct simc_slice value;
+        struct simc_slice value = {NULL, 0};
         uint16_t code = plan->message->interface->parameters[row->parameter].code;
         unit_expect_error(simc_msg_value(&msg, code, &value), here ? 0 : SIMC_ENOTFOUND);
         ck_assert(!here || value.data == naive_room + plan->offsets[i] + 4);

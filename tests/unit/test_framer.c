@@ -44,7 +44,7 @@ static void stream_add(struct stream *stream, size_t length, size_t limit)
 /* Takes all that the framer hands out and compares it with the stream; `*done` frames so far. */
 static void take(struct simc_framer *framer, const struct stream *stream, size_t *done)
 {
-    struct simc_frame frame;
+    struct simc_frame frame = {{NULL, 0}, 0};
     int error;
     while ((error = simc_framer_next(framer, &frame)) != SIMC_EAGAIN) {
         if (*done >= stream->count)
