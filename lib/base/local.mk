@@ -4,6 +4,8 @@ libsimc_core_la_SOURCES += \
 	%D%/buffer.c \
 	%D%/error.c \
 	%D%/internal.h \
+	%D%/json.c \
+	%D%/json.h \
 	%D%/log.c \
 	%D%/options.c \
 	%D%/options.h \
