@@ -18,14 +18,16 @@
     ROW(DURATION, "a duration such as 500ms, 10s or 2min") /* uint8_t .. uint64_t, in `unit` */    \
     ROW(SIZE, "a size such as 64KiB")                      /* uint8_t .. uint64_t, in `unit` */    \
     ROW(RATE, "a bit rate such as 38Mbit/s")               /* uint8_t .. uint64_t, in `unit` */    \
-    ROW(TEXT, "text")                                      /* const char * */                      \
-    ROW(PATH, "the path of a file or folder")              /* const char * */                      \
+    ROW(TIME, "a time such as 2026-11-21T00:00:00Z") /* uint32_t, uint64_t: seconds since 1970 */  \
+    ROW(TEXT, "text")                                /* const char * */                            \
+    ROW(PATH, "the path of a file or folder")        /* const char * */                            \
     ROW(ADDRESS, "an address and port such as 192.0.2.1:2222") /* struct simc__conf_address */     \
     ROW(SECRET_TEXT, "the path of a file that holds the secret as text")   /* simc__conf_secret */ \
     ROW(SECRET_HEX, "the path of a file that holds the key in hex digits") /* simc__conf_secret */ \
-    ROW(MAP, "a map of keys and values")   /* a struct, see `table` */                             \
-    ROW(LIST, "a list")                    /* pointer to items, and a count */                     \
-    ROW(ENTRIES, "a map of named entries") /* pointer to items, and a count */
+    ROW(SECRET_INLINE, "the hex digits of a key") /* struct simc_secret *; secret files only */    \
+    ROW(MAP, "a map of keys and values")          /* a struct, see `table` */                      \
+    ROW(LIST, "a list")                           /* pointer to items, and a count */              \
+    ROW(ENTRIES, "a map of named entries")        /* pointer to items, and a count */
 
 #define SIMC__CONF_TYPE_ENUM(name, word) SIMC__CONF_##name,
 enum simc__conf_type { SIMC__CONF_TYPE_ROWS(SIMC__CONF_TYPE_ENUM) SIMC__CONF_TYPE_COUNT };
@@ -44,6 +46,7 @@ enum {
     SIMC__CONF_SECRET_FILE_MAX = 4096, /* bytes of a file with a secret */
     SIMC__CONF_FAULTS_MAX = 64,
     SIMC__CONF_CHANGES_MAX = 64,
+    SIMC__CONF_WORD_MAX = 15, /* letters and digits in a row that a secret file shows in faults */
     SIMC__CONF_WHERE_SIZE = 128, /* of a path such as listen[2].port */
     SIMC__CONF_WHY_SIZE = 256,   /* of a sentence */
 };
@@ -87,7 +90,8 @@ struct simc__conf_row {
     bool required;       /* must be given; otherwise `fallback` holds */
     bool null_allowed;
     bool reloadable; /* a change takes effect without a restart */
-    /* UINT, DURATION, SIZE, RATE: the range, in `unit`; TEXT: bytes; SECRET: bytes of the secret;
+    /* UINT, DURATION, SIZE, RATE: the range, in `unit`; TIME: the range, in seconds since 1970;
+     * TEXT: bytes; SECRET_...: bytes of the secret;
      * ADDRESS: the port; LIST, ENTRIES: items. `max` 0: as much as the type holds (not for LIST
      * and ENTRIES); a port is 1..65535 then. */
     uint64_t min, max;
@@ -131,6 +135,10 @@ struct simc__conf_table {
     const struct simc__conf_row *rows;
     size_t count;
     size_t size; /* of the struct */
+    /* For the table of a whole file: the file holds secrets itself. SECRET_INLINE is allowed in it,
+     * what users name freely (texts, paths, addresses, entries) is not; no fault and no change
+     * shows what could be a secret, and the text that is loaded is the only copy of it. */
+    bool secret_file;
     /* Rules between members, or NULL. Called when all values of the map are good on their own;
      * says what is wrong with simc__conf_complain(). */
     void (*check)(const void *values, struct simc__conf_check *check);
@@ -209,9 +217,21 @@ void simc__conf_put_sample(struct simc_writer *out, const struct simc__conf_tabl
                            bool whole);
 /** Writes the rows as a Markdown table: key, type, default, reload, meaning. */
 void simc__conf_put_reference(struct simc_writer *out, const struct simc__conf_table *table);
-/** Writes the values in use as YAML that loads again; secrets are paths with a fingerprint. */
+/** Writes the values in use as YAML that loads again; secrets are paths with a fingerprint. Inline
+ *  secrets are fingerprints alone, so what is written of a secret file does not load. */
 void simc__conf_put_effective(struct simc_writer *out, const struct simc__conf_table *table,
                               const void *values);
+
+/* ---- times ---- */
+
+/* 9999-12-31T23:59:59Z */
+#define SIMC__CONF_TIME_LAST UINT64_C(253402300799)
+
+/** Reads a time as files hold it, 2026-11-21T00:00:00Z. @param why on failure what follows the
+ *  quoted text: "has no time of day; write ...". @return false: it is none. */
+bool simc__conf_time_read(struct simc_slice text, uint64_t *seconds, char why[SIMC__CONF_WHY_SIZE]);
+/** Writes seconds since 1970 the same way. */
+void simc__conf_time_put(struct simc_writer *out, uint64_t seconds);
 
 /* ---- reload ---- */
 

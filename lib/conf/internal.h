@@ -64,6 +64,22 @@ void simc__conf_faults_sort(struct simc__conf_faults *faults);
 /** A value for a sentence: a plain word as it is, other text in quotes, cut when long. */
 const char *simc__conf_shown(struct simc_slice text, char shown[SIMC__CONF_SHOWN_SIZE]);
 
+/* ---- secret files ---- */
+
+/* The text behind a masked one, and how far it has been read. */
+struct simc__conf_masked {
+    struct simc_slice original; /* data NULL: nothing is masked */
+    size_t at, character;       /* the same place, in bytes and in characters */
+};
+
+/** Overwrites each row of more than SIMC__CONF_WORD_MAX letters and digits with as many 'x'. */
+void simc__conf_mask(uint8_t *text, size_t size);
+/** What stood where a scalar was read. @param start its first and @param end its last character,
+ *  and one, in an order that only grows. @param text what was read.
+ *  @return data NULL: the text was put together, it stands nowhere as it is. */
+struct simc_slice simc__conf_unmask(struct simc__conf_masked *masked, size_t start, size_t end,
+                                    struct simc_slice text, bool plain);
+
 /* ---- tree ---- */
 
 enum simc__conf_kind {
@@ -77,7 +93,8 @@ struct simc__conf_node {
     enum simc__conf_kind kind;
     bool plain; /* a scalar without quotes, on no matter how many lines */
     struct simc__conf_mark mark;
-    struct simc_slice text;               /* of a scalar */
+    struct simc_slice text; /* of a scalar; in a secret file masked */
+    struct simc_slice raw; /* the same unmasked, borrowed from the text; data NULL: not to be had */
     struct simc__conf_node *first, *last; /* of a list or map */
     size_t count;
     struct simc__conf_node *next; /* in the list or map it stands in */
@@ -90,6 +107,7 @@ struct simc__conf_tree {
     struct simc__conf_node *root; /* NULL: the text holds nothing */
     size_t count;                 /* nodes */
     bool partial;                 /* a fault ended the reading: what is missing may follow */
+    struct simc__conf_masked masked;
 };
 
 /** Reads YAML text into a tree. What can be read is there even when there are faults.
@@ -135,6 +153,20 @@ bool simc__conf_scalar_load(struct simc__conf_loading *loading,
 bool simc__conf_wrong(struct simc__conf_loading *loading, const struct simc__conf_place *place,
                       const struct simc__conf_node *node, const char *format, ...)
     SIMC_PRINTF(4, 5);
+
+/** Notes that a number, quantity or time is out of the range of its row. @return false. */
+bool simc__conf_out_of_range(struct simc__conf_loading *loading,
+                             const struct simc__conf_place *place, const struct simc__conf_row *row,
+                             const struct simc__conf_node *node);
+
+/* Times, in time.c, and secrets, in inline.c. */
+
+bool simc__conf_load_time(struct simc__conf_loading *loading, const struct simc__conf_place *place,
+                          const struct simc__conf_row *row, const struct simc__conf_node *node,
+                          uint8_t *member);
+bool simc__conf_load_inline(struct simc__conf_loading *loading,
+                            const struct simc__conf_place *place, const struct simc__conf_row *row,
+                            const struct simc__conf_node *node, uint8_t *member);
 
 /* Text and files, in text.c. */
 

@@ -61,7 +61,9 @@ static void note_missing(struct simc__conf_loading *l, const struct simc__conf_p
     struct simc_writer out = simc_writer(line, sizeof line - 1);
     if (l->tree.partial)
         return;
-    if (row->example && (simc__conf_is_scalar(row->type) || row->type == SIMC__CONF_LIST))
+    bool shown = simc__conf_is_scalar(row->type) || row->type == SIMC__CONF_LIST;
+    /* Nobody is to use the secret of an example. */
+    if (row->example && shown && row->type != SIMC__CONF_SECRET_INLINE)
         simc__conf_fallback_put(&out, row, row->example);
     line[out.error ? 0 : out.at] = '\0';
     if (line[0])
@@ -365,7 +367,7 @@ bool simc__conf_text_load(struct simc__conf_loading *loading, const struct simc_
 {
     struct simc__conf_node node = {.kind = SIMC__CONF_NODE_SCALAR, .mark = mark};
     bool is_null = strcmp(text, "null") == 0 && row->null_allowed;
-    node.text = simc_slice_text(text);
+    node.text = node.raw = simc_slice_text(text);
     node.plain = is_null || !simc__conf_is_text(row->type);
     if (is_null || simc__conf_is_scalar(row->type))
         return simc__conf_value_load(loading, place, row, &node, values);
@@ -391,6 +393,23 @@ static struct simc_slice folder_of(const char *name)
 {
     const char *slash = strrchr(name, '/');
     return simc_slice(name, slash ? (size_t)(slash - name) + 1 : 0);
+}
+
+/* Reads the text of a file into the tree; that of a secret file masked. */
+static int read_tree(struct simc__conf_loading *l, struct simc_slice yaml, bool secret_file)
+{
+    if (!secret_file || yaml.size == 0)
+        return simc__conf_tree_read(&l->tree, yaml, NULL, l->faults);
+    uint8_t *text = simc_alloc(yaml.size);
+    if (!text)
+        return SIMC_ENOMEM;
+    memcpy(text, yaml.data, yaml.size);
+    simc__conf_mask(text, yaml.size);
+    l->tree.masked.original = yaml;
+    int error = simc__conf_tree_read(&l->tree, simc_slice(text, yaml.size), NULL, l->faults);
+    l->tree.masked.original = simc_slice(NULL, 0);
+    simc_free(text);
+    return error;
 }
 
 static void load_root(struct simc__conf_loading *l, struct simc__conf *conf)
@@ -440,7 +459,7 @@ int simc__conf_load(const struct simc__conf_table *table, struct simc_slice yaml
     loading.folder = folder_of(name);
     int error = conf->values ? 0 : SIMC_ENOMEM;
     if (!error && simc__conf_tree_is_text(&yaml, faults)) {
-        error = simc__conf_tree_read(&loading.tree, yaml, NULL, faults);
+        error = read_tree(&loading, yaml, table->secret_file);
         if (!error)
             load_root(&loading, conf);
     }

@@ -5,6 +5,7 @@ libsimc_conf_la_SOURCES = \
 	%D%/conf.h \
 	%D%/effective.c \
 	%D%/fault.c \
+	%D%/inline.c \
 	%D%/internal.h \
 	%D%/load.c \
 	%D%/member.c \
@@ -14,6 +15,7 @@ libsimc_conf_la_SOURCES = \
 	%D%/table.c \
 	%D%/text.c \
 	%D%/text_check.c \
+	%D%/time.c \
 	%D%/tree.c \
 	%D%/unit.c \
 	%D%/value.c

@@ -24,12 +24,15 @@ uint64_t simc__conf_row_max(const struct simc__conf_row *row)
     if (row->max)
         return row->max;
     switch (row->type) {
+    case SIMC__CONF_TIME:
+        return row->size >= 8 ? SIMC__CONF_TIME_LAST : UINT32_MAX;
     case SIMC__CONF_TEXT:
         return SIMC__CONF_TEXT_MAX;
     case SIMC__CONF_ADDRESS:
         return 65535;
     case SIMC__CONF_SECRET_TEXT:
     case SIMC__CONF_SECRET_HEX:
+    case SIMC__CONF_SECRET_INLINE:
         return SIMC_SECRET_SIZE_MAX;
     default:
         return row->size >= 8 ? UINT64_MAX : (UINT64_C(1) << row->size * 8) - 1;
@@ -54,6 +57,8 @@ void simc__conf_bound_put(struct simc_writer *out, const struct simc__conf_row *
 {
     if (simc__conf_is_quantity(row->type))
         simc__conf_quantity_put(out, row, bound);
+    else if (row->type == SIMC__CONF_TIME)
+        simc__conf_time_put(out, bound);
     else if (row->hex_digits)
         simc__text_printf(out, "0x%0*llX", (int)row->hex_digits, (unsigned long long)bound);
     else
@@ -121,9 +126,9 @@ bool simc__conf_is_null(const struct simc__conf_row *row, const uint8_t *values)
         memcpy(&has, values + row->has_offset, sizeof has);
         return !has;
     }
-    /* Text, path, and the first member of addresses and secrets: a pointer. */
-    const char *text = NULL;
-    if (simc__conf_is_text(row->type))
+    /* Text, path, inline secret, and the first member of addresses and secrets: a pointer. */
+    const void *text = NULL;
+    if (simc__conf_is_text(row->type) || row->type == SIMC__CONF_SECRET_INLINE)
         memcpy(&text, values + row->offset, sizeof text);
     return !text;
 }

@@ -26,13 +26,14 @@ static void bound(const struct simc__conf_row *row, uint64_t value, char text[BO
     text[out.error ? 0 : out.at] = '\0';
 }
 
-static bool out_of_range(struct simc__conf_loading *l, const struct simc__conf_place *place,
-                         const struct simc__conf_row *row, const struct simc__conf_node *node)
+bool simc__conf_out_of_range(struct simc__conf_loading *loading,
+                             const struct simc__conf_place *place, const struct simc__conf_row *row,
+                             const struct simc__conf_node *node)
 {
     char shown[SIMC__CONF_SHOWN_SIZE], min[BOUND_SIZE], max[BOUND_SIZE];
     bound(row, simc__conf_row_min(row), min);
     bound(row, simc__conf_row_max(row), max);
-    return simc__conf_wrong(l, place, node, "%s is not between %s and %s",
+    return simc__conf_wrong(loading, place, node, "%s is not between %s and %s",
                             simc__conf_shown(node->text, shown), min, max);
 }
 
@@ -116,7 +117,7 @@ static bool no_number(struct simc__conf_loading *l, const struct simc__conf_plac
         if (row->type == SIMC__CONF_UINT && text.data[0] == '+')
             return simc__conf_wrong(l, place, node, "%s has a sign; write it without", shown);
         if (row->type == SIMC__CONF_UINT)
-            return out_of_range(l, place, row, node);
+            return simc__conf_out_of_range(l, place, row, node);
         return simc__conf_wrong(l, place, node, "%s is not between %lld and %lld", shown,
                                 (long long)simc__conf_row_int_min(row),
                                 (long long)simc__conf_row_int_max(row));
@@ -136,7 +137,7 @@ static bool load_uint(struct simc__conf_loading *l, const struct simc__conf_plac
     if (simc__text_read_uint(node->text, &value))
         return no_number(l, place, row, node);
     if (value < simc__conf_row_min(row) || value > simc__conf_row_max(row))
-        return out_of_range(l, place, row, node);
+        return simc__conf_out_of_range(l, place, row, node);
     simc__conf_uint_set(member, row->size, value);
     return true;
 }
@@ -202,7 +203,7 @@ static bool no_quantity(struct simc__conf_loading *l, const struct simc__conf_pl
         return simc__conf_wrong(l, place, node, "%s has no unit; write %s%s (units: %s)", shown,
                                 shown, row->unit, known);
     if (node->text.size && node->text.data[0] == '-')
-        return out_of_range(l, place, row, node);
+        return simc__conf_out_of_range(l, place, row, node);
     return simc__conf_wrong(l, place, node,
                             "%s is not %s (a whole number and a unit without a blank: %s)", shown,
                             simc__conf_type_word(row->type), known);
@@ -228,10 +229,10 @@ static bool load_quantity(struct simc__conf_loading *l, const struct simc__conf_
                                 simc__conf_shown(node->text, shown));
     if (simc__text_read_uint(simc_slice(node->text.data, count), &number) ||
         number > UINT64_MAX / unit->factor)
-        return out_of_range(l, place, row, node);
+        return simc__conf_out_of_range(l, place, row, node);
     uint64_t amount = number * unit->factor, value = amount / own->factor;
     if (value < simc__conf_row_min(row) || value > simc__conf_row_max(row))
-        return out_of_range(l, place, row, node);
+        return simc__conf_out_of_range(l, place, row, node);
     if (amount % own->factor)
         return simc__conf_wrong(l, place, node, "%s is finer than the unit of this value, %s",
                                 simc__conf_shown(node->text, shown), own->name);
@@ -256,11 +257,13 @@ static const struct scalar_type types[] = {
     [SIMC__CONF_DURATION] = {true, load_quantity},
     [SIMC__CONF_SIZE] = {true, load_quantity},
     [SIMC__CONF_RATE] = {true, load_quantity},
+    [SIMC__CONF_TIME] = {true, simc__conf_load_time},
     [SIMC__CONF_TEXT] = {true, simc__conf_load_text},
     [SIMC__CONF_PATH] = {true, simc__conf_load_path},
     [SIMC__CONF_ADDRESS] = {true, simc__conf_load_address},
     [SIMC__CONF_SECRET_TEXT] = {true, simc__conf_load_secret},
     [SIMC__CONF_SECRET_HEX] = {true, simc__conf_load_secret},
+    [SIMC__CONF_SECRET_INLINE] = {true, simc__conf_load_inline},
 };
 
 bool simc__conf_scalar_load(struct simc__conf_loading *loading,

@@ -9,6 +9,7 @@
 
 struct checking {
     char *why;
+    bool secret_file; /* of the table at the top */
     int error;
 };
 
@@ -40,6 +41,8 @@ static size_t size_of(enum simc__conf_type type)
     case SIMC__CONF_SECRET_TEXT:
     case SIMC__CONF_SECRET_HEX:
         return sizeof(struct simc__conf_secret);
+    case SIMC__CONF_SECRET_INLINE:
+        return sizeof(struct simc_secret *);
     default:
         return 0;
     }
@@ -56,6 +59,8 @@ static bool check_size(struct checking *c, const struct simc__conf_place *place,
         return bad(c, place, "the member has the wrong size for its type");
     if (integer && row->size != 1 && row->size != 2 && row->size != 4 && row->size != 8)
         return bad(c, place, "the member is no integer");
+    if (row->type == SIMC__CONF_TIME && row->size < 4)
+        return bad(c, place, "a time needs four or eight bytes");
     if (row->type == SIMC__CONF_MAP && (!row->table || row->size != row->table->size))
         return bad(c, place, "the member has another size than the struct of its table");
     if (size > room || row->offset > room - size)
@@ -82,11 +87,13 @@ static bool check_range(struct checking *c, const struct simc__conf_place *place
                bad(c, place, "min is over max");
     if (row->type == SIMC__CONF_UINT || simc__conf_is_quantity(row->type))
         most = size_limit(row->size);
+    else if (row->type == SIMC__CONF_TIME)
+        most = row->size >= 8 ? SIMC__CONF_TIME_LAST : size_limit(row->size);
     else if (row->type == SIMC__CONF_TEXT)
         most = SIMC__CONF_FILE_MAX;
     else if (row->type == SIMC__CONF_ADDRESS)
         most = 65535;
-    else if (row->type == SIMC__CONF_SECRET_TEXT || row->type == SIMC__CONF_SECRET_HEX)
+    else if (row->type >= SIMC__CONF_SECRET_TEXT && row->type <= SIMC__CONF_SECRET_INLINE)
         most = SIMC_SECRET_SIZE_MAX;
     else if (row->type == SIMC__CONF_LIST || row->type == SIMC__CONF_ENTRIES)
         most = SIMC__CONF_ITEMS_MAX;
@@ -118,6 +125,18 @@ static bool check_unit(struct checking *c, const struct simc__conf_place *place,
     return true;
 }
 
+/* Where the whole file is secret, faults must not show what may be a secret in the wrong place. */
+static bool check_secrecy(struct checking *c, const struct simc__conf_place *place,
+                          const struct simc__conf_row *row)
+{
+    bool is_free = simc__conf_is_text(row->type) || row->type == SIMC__CONF_ENTRIES;
+    if (row->type == SIMC__CONF_SECRET_INLINE && !c->secret_file)
+        return bad(c, place, "a secret stands in a file of its own, or the table is a secret_file");
+    if (c->secret_file && (is_free || strlen(row->name) > SIMC__CONF_WORD_MAX))
+        return bad(c, place, "a secret_file has short names and neither texts nor entries");
+    return true;
+}
+
 static bool check_words(struct checking *c, const struct simc__conf_place *place,
                         const struct simc__conf_row *row)
 {
@@ -133,7 +152,8 @@ static bool check_words(struct checking *c, const struct simc__conf_place *place
         return bad(c, place, "there must be a default, or the key is required");
     if (scalar && row->required && !row->example)
         return bad(c, place, "what is required needs an example");
-    if (row->null_allowed && !row->has && !simc__conf_is_text(row->type))
+    if (row->null_allowed && !row->has && !simc__conf_is_text(row->type) &&
+        row->type != SIMC__CONF_SECRET_INLINE)
         return bad(c, place, "null needs a flag that tells it from a value");
     if (!scalar && row->null_allowed && row->type != SIMC__CONF_MAP)
         return bad(c, place, "a list cannot be null; it can be empty");
@@ -190,8 +210,8 @@ static bool check_inside(struct checking *c, const struct simc__conf_place *plac
     if (simc__conf_is_scalar(item->type) && !item->example && !item->fallback)
         return bad(c, place, "the item needs an example");
     struct simc__conf_place here = simc__conf_place_index(place, 0);
-    if (!check_size(c, &here, item, row->size) || !check_range(c, &here, item) ||
-        !check_unit(c, &here, item))
+    if (!check_secrecy(c, &here, item) || !check_size(c, &here, item, row->size) ||
+        !check_range(c, &here, item) || !check_unit(c, &here, item))
         return false;
     if (item->example && !check_text(c, &here, item, item->example, row->size))
         return false;
@@ -203,9 +223,9 @@ static bool check_row(struct checking *c, const struct simc__conf_place *place, 
 {
     if (row->type >= SIMC__CONF_TYPE_COUNT)
         return bad(c, place, "there is no such type");
-    if (!check_words(c, place, row) || !check_size(c, place, row, table->size) ||
-        !check_range(c, place, row) || !check_unit(c, place, row) ||
-        !check_inside(c, place, depth, row))
+    if (!check_words(c, place, row) || !check_secrecy(c, place, row) ||
+        !check_size(c, place, row, table->size) || !check_range(c, place, row) ||
+        !check_unit(c, place, row) || !check_inside(c, place, depth, row))
         return false;
     if (row->fallback && !check_text(c, place, row, row->fallback, table->size))
         return false;
@@ -237,7 +257,7 @@ static bool check_table(struct checking *c, const struct simc__conf_place *place
 int simc__conf_table_check(const struct simc__conf_table *table, char why[SIMC__CONF_WHY_SIZE])
 {
     const struct simc__conf_place top = {NULL, {NULL, 0}, 0};
-    struct checking checking = {why, 0};
+    struct checking checking = {why, table->secret_file, 0};
     why[0] = '\0';
     (void)check_table(&checking, &top, 1, table);
     return checking.error;

@@ -186,8 +186,11 @@ static void on_scalar(struct builder *b, const yaml_event_t *event)
         stop(b);
         return;
     }
-    node->text = simc_slice(copy, text.size);
+    node->text = node->raw = simc_slice(copy, text.size);
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    if (b->tree->masked.original.data && !b->at)
+        node->raw = simc__conf_unmask(&b->tree->masked, event->start_mark.index,
+                                      event->end_mark.index, text, node->plain);
     attach(b, node);
 }
 

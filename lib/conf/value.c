@@ -61,7 +61,8 @@ void simc__conf_fallback_put(struct simc_writer *out, const struct simc__conf_ro
                              const char *text)
 {
     bool is_null = row->null_allowed && strcmp(text, "null") == 0;
-    if (simc__conf_is_text(row->type) && !is_null)
+    bool quoted = simc__conf_is_text(row->type) || row->type == SIMC__CONF_SECRET_INLINE;
+    if (quoted && !is_null)
         simc__conf_text_put(out, simc_slice_text(text));
     else
         simc__text_put(out, text);
@@ -77,6 +78,16 @@ static void put_address(struct simc_writer *out, const struct simc__conf_address
     simc__text_printf(&whole, "%s%s%s:%u", ipv6 ? "[" : "", address->host, ipv6 ? "]" : "",
                       (unsigned)address->port);
     simc__conf_text_put(out, simc_slice(text, whole.error ? 0 : whole.at));
+}
+
+/* Never the secret itself. */
+static void put_inline(struct simc_writer *out, const uint8_t *member)
+{
+    char text[SIMC_FINGERPRINT_SIZE];
+    const struct simc_secret *secret;
+    memcpy(&secret, member, sizeof secret);
+    simc_secret_fingerprint(secret, text);
+    simc__text_printf(out, "(secret %s)", text);
 }
 
 static void put_choice(struct simc_writer *out, const struct simc__conf_row *row, uint64_t value)
@@ -119,6 +130,9 @@ void simc__conf_scalar_put(struct simc_writer *out, const struct simc__conf_row 
         memcpy(&text, member, sizeof text);
         simc__conf_text_put(out, simc_slice_text(text ? text : ""));
         break;
+    case SIMC__CONF_SECRET_INLINE:
+        put_inline(out, member);
+        break;
     case SIMC__CONF_ADDRESS:
         memcpy(&address, member, sizeof address);
         put_address(out, &address);
@@ -152,6 +166,12 @@ bool simc__conf_scalar_equal(const struct simc__conf_row *row, const uint8_t *a,
         return text_equal(p.path, q.path) && p.value && q.value &&
                simc_secret_equal(p.value, q.value);
     }
+    if (row->type == SIMC__CONF_SECRET_INLINE) {
+        const struct simc_secret *p, *q;
+        memcpy(&p, x, sizeof p);
+        memcpy(&q, y, sizeof q);
+        return simc_secret_equal(p, q);
+    }
     if (simc__conf_is_text(row->type)) {
         const char *p, *q;
         memcpy(&p, x, sizeof p);
@@ -178,7 +198,8 @@ static void put_bytes(struct simc_writer *out, const struct simc__conf_row *row,
 static void put_bounds(struct simc_writer *out, const struct simc__conf_row *row, const char *what)
 {
     /* What only the width of a member limits is no bound that a user should read. */
-    bool open = !row->max && (row->size >= 8 || simc__conf_is_quantity(row->type));
+    bool open = !row->max && (row->size >= 8 || simc__conf_is_quantity(row->type) ||
+                              row->type == SIMC__CONF_TIME);
     simc__text_put(out, what);
     if (!open || row->min) {
         simc__text_put(out, open ? ", at least " : ", ");
@@ -235,6 +256,9 @@ void simc__conf_range_put(struct simc_writer *out, const struct simc__conf_row *
     case SIMC__CONF_RATE:
         put_bounds(out, row, "bit rate");
         break;
+    case SIMC__CONF_TIME:
+        put_bounds(out, row, "time");
+        break;
     case SIMC__CONF_TEXT:
         put_bytes(out, row, "text");
         break;
@@ -249,6 +273,9 @@ void simc__conf_range_put(struct simc_writer *out, const struct simc__conf_row *
         break;
     case SIMC__CONF_SECRET_HEX:
         put_bytes(out, row, "path of a file with the hex digits");
+        break;
+    case SIMC__CONF_SECRET_INLINE:
+        put_bytes(out, row, "hex digits");
         break;
     case SIMC__CONF_MAP:
         simc__text_put(out, "map");
