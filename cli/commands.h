@@ -14,6 +14,7 @@ enum {
 
 extern const struct simc__command simc__command_dump;
 extern const struct simc__command simc__command_encode;
+extern const struct simc__command simc__command_load_ecmg;
 
 /* Writes "simulcrypt: " and one sentence to standard error. @return SIMC__EXIT_TROUBLE. */
 int simc__cli_trouble(const char *format, ...) SIMC_PRINTF(1, 2);

@@ -52,6 +52,24 @@ simulcrypt_SOURCES += \
 simulcrypt_parts += libsimc-conf.la
 endif
 
+# Keys and ECMs of CA profile 1.
+if WITH_KEYS
+simulcrypt_SOURCES += \
+	%D%/ecm.c \
+	%D%/ecm.h \
+	%D%/ecm_print.c \
+	%D%/keys.c \
+	%D%/keys.h \
+	%D%/keys_change.c
+simulcrypt_parts += libsimc-keys.la libsimc-conf.la libsimc-cas.la
+endif
+
+# Load generators: `simulcrypt load ...`.
+if WITH_UV
+simulcrypt_SOURCES += %D%/latency.c %D%/latency.h %D%/load_ecmg.c
+simulcrypt_parts += libsimc-uv.la
+endif
+
 if !CROSS_COMPILING
 simulcrypt_pages = simulcrypt.1 simulcrypt-dump.1 simulcrypt-encode.1 \
 	simulcrypt-dab-show.1 simulcrypt-ts-analyze.1 simulcrypt-ts-sections.1
@@ -61,6 +79,14 @@ simulcrypt_pages += simulcrypt-dab-config-check.1 simulcrypt-dab-config-sample.1
 endif
 if WITH_SCRAMBLE
 simulcrypt_pages += simulcrypt-ts-scramble.1 simulcrypt-ts-descramble.1
+endif
+if WITH_KEYS
+simulcrypt_pages += simulcrypt-ecm.1 simulcrypt-keys-ac.1 simulcrypt-keys-add.1 \
+	simulcrypt-keys-check.1 simulcrypt-keys-new.1 simulcrypt-keys-rotate.1 \
+	simulcrypt-keys-show.1
+endif
+if WITH_UV
+simulcrypt_pages += simulcrypt-load-ecmg.1
 endif
 man1_MANS += $(simulcrypt_pages)
 CLEANFILES += $(simulcrypt_pages)

@@ -13,21 +13,45 @@
 #include "cli/dab.h"
 #include "cli/ts.h"
 #include "config.h"
+#ifdef SIMC_WITH_KEYS
+#include "cli/ecm.h"
+#include "cli/keys.h"
+#endif
 #include "simulcrypt/msg.h"
 #include "sys/process.h"
 
+/* clang-format off */
 static const struct simc__command *const commands[] = {
 #ifdef SIMC_WITH_CONF
-    &simc__command_dab_config_check, &simc__command_dab_config_sample,
+    &simc__command_dab_config_check,
+    &simc__command_dab_config_sample,
     &simc__command_dab_inject,
 #endif
-    &simc__command_dab_show,         &simc__command_dump,
-    &simc__command_encode,           &simc__command_ts_analyze,
+    &simc__command_dab_show,
+    &simc__command_dump,
+#ifdef SIMC_WITH_KEYS
+    &simc__command_ecm,
+#endif
+    &simc__command_encode,
+#ifdef SIMC_WITH_KEYS
+    &simc__command_keys_ac,
+    &simc__command_keys_add,
+    &simc__command_keys_check,
+    &simc__command_keys_new,
+    &simc__command_keys_rotate,
+    &simc__command_keys_show,
+#endif
+#ifdef SIMC_WITH_UV
+    &simc__command_load_ecmg,
+#endif
+    &simc__command_ts_analyze,
 #ifdef SIMC_WITH_SCRAMBLE
-    &simc__command_ts_descramble,    &simc__command_ts_scramble,
+    &simc__command_ts_descramble,
+    &simc__command_ts_scramble,
 #endif
     &simc__command_ts_sections,
 };
+/* clang-format on */
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], WORDS_MAX = 3, PAGE_SIZE_MAX = 65536 };
 

@@ -8,11 +8,18 @@ libsimulcrypt_la_SOURCES =
 libsimulcrypt_la_LIBADD = libsimc-core.la
 libsimulcrypt_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info $(SIMC_LIBTOOL_VERSION)
 
-# The second library: scrambling and, later, the CA profile and the link. It needs OpenSSL.
-if WITH_SCRAMBLE
+# The second library: scrambling and the CA profile. It needs OpenSSL, the CA profile libcbor too.
+if WITH_CA
 lib_LTLIBRARIES += libsimulcrypt-ca.la
 libsimulcrypt_ca_la_SOURCES =
-libsimulcrypt_ca_la_LIBADD = libsimc-scramble.la libsimulcrypt.la
+libsimulcrypt_ca_la_LIBADD = $(ca_parts) libsimulcrypt.la
 libsimulcrypt_ca_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info $(SIMC_LIBTOOL_VERSION)
 pkgconfig_DATA += simulcrypt-ca.pc
+ca_parts =
+if WITH_SCRAMBLE
+ca_parts += libsimc-scramble.la
+endif
+if WITH_CAS
+ca_parts += libsimc-cas.la
+endif
 endif

@@ -30,6 +30,19 @@ AC_DEFUN([SIMC_COMPONENT], [
   m4_popdef([simc_upper])
 ])
 
+# SIMC_NEEDS(NAME, HELP, COMPONENTS)
+# Leaves component NAME out when one of COMPONENTS is left out. Stands between the two: behind what
+# it names, in front of its own SIMC_COMPONENT.
+AC_DEFUN([SIMC_NEEDS], [
+  for simc_need in $3; do
+    AS_VAR_COPY([simc_state], [enable_$simc_need])
+    AS_IF([test "x$simc_state" != xno], [continue])
+    AS_IF([test "x$enable_$1" = xyes],
+      [AC_MSG_ERROR([$2 needs the component $simc_need: leave out --disable-$simc_need])])
+    enable_$1=no
+  done
+])
+
 # SIMC_CC_FLAGS(VARIABLE, FLAGS...)
 # Appends to VARIABLE each of the FLAGS that the compiler knows.
 AC_DEFUN([SIMC_CC_FLAGS], [

@@ -15,9 +15,10 @@ use Simc::Tree;
 
 # What a folder may use besides itself, and the headers of the system and of other libraries that it
 # may include besides @EVERYWHERE. A folder that has no row here is a fault.
-my @DAEMON = qw(base tlv proto session sched ts psi dab cbor cas link scramble sys conf uv pg http
-    daemon capture);
-my @SYS = qw(errno.h fcntl.h poll.h signal.h stdlib.h sys/.* time.h unistd.h);
+my @DAEMON = qw(base tlv proto session sched ts psi dab cbor cas link scramble sys conf keys uv pg
+    http daemon capture);
+my @SYS = qw(errno.h fcntl.h poll.h sched.h signal.h stdatomic.h stdlib.h strings.h sys/.* time.h
+    unistd.h);
 my %LAYERS = (
     base => {uses => [], includes => ['stdlib.h']},
     tlv => {uses => ['base']},
@@ -35,20 +36,25 @@ my %LAYERS = (
     capture => {uses => ['base'], includes => ['pcap/.*', 'errno.h']},
     sys => {uses => ['base'], includes => [@SYS]},
     conf => {uses => ['base'], includes => ['yaml.h', 'arpa/inet.h']},
-    uv => {uses => ['base', 'sys'], includes => ['uv.h', 'openssl/.*', @SYS]},
+    keys => {uses => ['base', 'cbor', 'cas', 'conf', 'sys'], includes => [@SYS]},
+    conversation => {uses => ['base', 'tlv', 'proto'], includes => ['stdlib.h']},
+    uv => {uses => ['base', 'tlv', 'proto', 'session', 'sys'],
+        includes => ['uv.h', 'openssl/.*', 'netinet/.*', 'arpa/inet.h', @SYS]},
     pg => {uses => ['base', 'sys', 'uv'], includes => ['libpq-fe.h', @SYS]},
-    http => {uses => ['base', 'sys', 'uv'], includes => ['microhttpd.h', 'jansson.h', @SYS]},
+    http => {uses => ['base', 'sys', 'uv'],
+        includes => ['uv.h', 'microhttpd.h', 'jansson.h', 'netinet/.*', 'arpa/inet.h', @SYS]},
     daemon => {uses => [grep { $_ ne 'daemon' } @DAEMON], includes => ['uv.h', 'getopt.h', @SYS]},
 );
 my @EVERYWHERE = qw(inttypes.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdio.h string.h);
 
 # Where the installed headers belong; generated ones stand with those that include them.
 my %LAYER_OF_HEADER = (base => 'base', msg => 'tlv', messages => 'tlv', ts => 'ts', psi => 'psi',
-    dab => 'dab', scramble => 'scramble');
+    dab => 'dab', scramble => 'scramble', session => 'session', ecm_plugin => 'session',
+    cas => 'cas', uv => 'uv');
 
 # The folders without input, output, clocks and threads: of <stdio.h> they use what prints to
 # memory.
-my @SILENT = qw(base tlv proto session sched ts psi dab cbor cas link);
+my @SILENT = qw(base tlv proto session sched ts psi dab cbor cas link conversation);
 my $IS_LOUD = qr/\b(?:FILE|stdin|stdout|stderr|errno|environ)\b
     |(?<![>.\w])(?:(?:f|v|vf|d|vd)?printf|f?put[sc]|putchar|f?get[sc]|getchar|v?f?scanf|perror
     |fopen|fdopen|freopen|fclose|fread|fwrite|fflush|tmpfile|remove|rename|open|read|write|close
