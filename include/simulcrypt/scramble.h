@@ -44,7 +44,7 @@
  * | engine        | family | needs                                                              |
  * |---------------|--------|--------------------------------------------------------------------|
  * | vaes512       | AES    | x86-64 with VAES and AVX-512 (F, BW, VL, DQ); 16 packets at a time |
- * | aesni         | AES    | x86-64 with AES-NI and SSE4.1; 8 packets at a time                 |
+ * | aesni         | AES    | x86-64 with AES-NI and SSE4.1; 12 packets at a time                |
  * | evp           | AES    | any processor: OpenSSL, packet by packet                           |
  * | dvbcsa        | CSA    | libdvbcsa at run time; bit-sliced, single calls below 13 packets   |
  * | dvbcsa-single | CSA    | libdvbcsa at run time; packet by packet                            |

@@ -11,7 +11,7 @@ enum {
     SIMC__AES_BLOCK = 16,
     SIMC__AES_IV_ROW = 11,
     SIMC__PAYLOAD_MAX = 184,   /**< bytes of a packet without adaptation field */
-    SIMC__AES_SPANS = 64,      /**< most spans that an AES engine gets at once */
+    SIMC__AES_SPANS = 96,      /**< most that an AES engine gets at once; whole sets of each */
     SIMC__KEY_ALIGN = 64,      /**< round keys start on a cache line */
     SIMC__CSA_BATCH_MAX = 512, /**< most spans that a CSA engine gets at once */
     SIMC__CHAIN_END = UINT16_MAX,

@@ -30,6 +30,15 @@ static inline unsigned payload_offset(const uint8_t *packet)
     return control == 2 && length == 183 ? SIMC_SCRAMBLE_PACKET_SIZE : 0;
 }
 
+/* The first and the fourth byte of a packet where they stand in its first word. */
+static inline uint32_t header_word(uint8_t sync, uint8_t control)
+{
+    const uint8_t bytes[HEADER_SIZE] = {sync, 0, 0, control};
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
 static inline void tsc_set(uint8_t *packet, unsigned tsc)
 {
     packet[3] = (uint8_t)((packet[3] & BELOW_TSC) | tsc << 6);
@@ -180,24 +189,26 @@ static inline __attribute__((always_inline)) int crypt_jobs(struct simc_scramble
                                                             struct simc_scramble_job *jobs,
                                                             size_t count, const bool decrypt)
 {
-    const uint8_t mask = decrypt ? 0xb0 : 0xf0, want = decrypt ? 0x90 : 0x10;
+    const uint32_t mask = header_word(0xff, decrypt ? 0xb0 : 0xf0);
+    const uint32_t plain = header_word(SYNC_BYTE, decrypt ? 0x90 : 0x10);
     const uint32_t slot_count = scrambler->slot_count;
     const struct simc__key *keys = scrambler->keys;
     struct simc__span *next = scrambler->aes, *const end = scrambler->aes + SIMC__AES_SPANS;
-    uint64_t done = 0;
+    uint64_t others = 0;
     int error = 0;
     for (size_t i = 0; i < count; i++) {
         struct simc_scramble_job *job = &jobs[i];
         uint8_t *packet = job->packet, control = packet[3];
-        bool is_plain = packet[0] == SYNC_BYTE && (control & mask) == want;
-        if (SIMC_LIKELY(is_plain && job->slot < slot_count)) {
+        uint32_t header;
+        memcpy(&header, packet, sizeof header);
+        if (SIMC_LIKELY((header & mask) == plain && job->slot < slot_count)) {
             unsigned parity = decrypt ? control >> 6 & 1 : job->parity & 1u;
             const struct simc__key *key = &keys[job->slot * 2 + parity];
-            if (SIMC_LIKELY(key->short_cut_size)) {
+            const uint32_t size = key->short_cut_size;
+            if (SIMC_LIKELY(size)) {
                 packet[3] = (uint8_t)(decrypt ? control & BELOW_TSC : control | 0x80 | parity << 6);
                 job->result = SIMC_SCRAMBLE_DONE;
-                *next++ = (struct simc__span){packet + HEADER_SIZE, key, key->short_cut_size};
-                done++;
+                *next++ = (struct simc__span){packet + HEADER_SIZE, key, size};
                 if (SIMC_UNLIKELY(next == end)) {
                     scrambler->aes_count = SIMC__AES_SPANS;
                     error |= aes_flush(scrambler, decrypt);
@@ -210,9 +221,10 @@ static inline __attribute__((always_inline)) int crypt_jobs(struct simc_scramble
         job->result = (uint8_t)look(scrambler, job, decrypt, &error);
         scrambler->stats.packets[job->result]++;
         next = scrambler->aes + scrambler->aes_count;
+        others++;
     }
-    scrambler->stats.packets[SIMC_SCRAMBLE_DONE] += done;
-    scrambler->stats.payload_bytes += done * SIMC__PAYLOAD_MAX;
+    scrambler->stats.packets[SIMC_SCRAMBLE_DONE] += count - others;
+    scrambler->stats.payload_bytes += (count - others) * SIMC__PAYLOAD_MAX;
     scrambler->aes_count = (size_t)(next - scrambler->aes);
     error |= aes_flush(scrambler, decrypt);
     error |= csa_flush(scrambler, decrypt);

@@ -124,7 +124,8 @@ static void packet_fill(struct unit_random *random, uint8_t packet[PACKET], size
         packet[4] = (uint8_t)(183 - payload);
 }
 
-/* Sizes: all of 0..184 in turn, or mostly full packets as in a real stream. */
+/* All sizes of 0..184 in turn, of any parity; or mostly full packets and long stretches of one
+ * parity as in a real stream, in which whole sets have the same key and size. */
 static void stream_fill(struct stream *stream, struct unit_random *random, unsigned slots,
                         bool mostly_full)
 {
@@ -145,7 +146,8 @@ static void stream_fill(struct stream *stream, struct unit_random *random, unsig
             payload = 184;
         packet_fill(random, stream->clear[i], payload);
         uint32_t slot = stream->slot[i] = (uint32_t)unit_random_below(random, slots);
-        unsigned parity = stream->parity[i] = (uint8_t)unit_random_below(random, 2);
+        unsigned parity = mostly_full ? i / 150 % 2 : (unsigned)unit_random_below(random, 2);
+        stream->parity[i] = (uint8_t)parity;
         const struct simc_scrambling_info *info = simc_scrambling_info(stream->algorithm[slot]);
         uint8_t *packet = stream->scrambled[i];
         memcpy(packet, stream->clear[i], PACKET);

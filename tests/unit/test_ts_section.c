@@ -2,9 +2,12 @@
 /* Sections: what is packed is assembled again, loss costs exactly the sections that it touches, and
  * no length is believed. Also the CRC. Run by the unit test runner. */
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "simulcrypt/ts.h"
+#include "ts/crc32.h"
+#include "ts/crc32_powers.h"
 #include "ts/crc32_table.h"
 #include "unit/unit.h"
 
@@ -69,10 +72,29 @@ static uint32_t bitwise_crc(uint32_t crc, const uint8_t *bytes, size_t size)
     return crc;
 }
 
-START_TEST(crc_has_the_known_value)
+/* Both ways to compute it: what this processor takes, and the tables. */
+static uint32_t (*const crc_ways[])(uint32_t crc, struct simc_slice bytes) = {simc_crc32_update,
+                                                                              simc__crc32_tables};
+
+/* Sections as others send them end with a right CRC, which makes 0 of the whole. */
+START_TEST(crc_has_the_known_values)
 {
+    static const char *const good[] = {
+        "00 b00d 0001 c10000 0001 f000 2ab104b2",
+        "02 b017 0001 c10000 e100 f000 1b e100 f000 0f e101 f000 2f44b99b",
+        "42f025 0001c10000 ff01ff 0001fc80 1448120106 46466d706567 09536572766963653031 777c43ca",
+    };
+    for (size_t way = 0; way < UNIT_COUNT(crc_ways); way++) {
+        ck_assert_uint_eq(crc_ways[way](UINT32_MAX, simc_slice_text("123456789")), 0x0376e6e7);
+        ck_assert_uint_eq(crc_ways[way](UINT32_MAX, simc_slice(NULL, 0)), UINT32_MAX);
+        for (size_t i = 0; i < UNIT_COUNT(good); i++) {
+            struct unit_bytes section = unit_hex(good[i]);
+            ck_assert_uint_eq(crc_ways[way](UINT32_MAX, unit_slice(&section)), 0);
+            section.data[i * 7 + 2] ^= 4;
+            ck_assert_uint_ne(crc_ways[way](UINT32_MAX, unit_slice(&section)), 0);
+        }
+    }
     ck_assert_uint_eq(simc_crc32(simc_slice_text("123456789")), 0x0376e6e7);
-    ck_assert_uint_eq(simc_crc32(simc_slice(NULL, 0)), UINT32_MAX);
 }
 END_TEST
 
@@ -87,18 +109,72 @@ START_TEST(crc_table_is_what_its_rule_says)
 }
 END_TEST
 
+/* x^n modulo the polynomial, for n of whole bytes from 32 on: the register after a 1 in the lowest
+ * bit of a word, and zeros. */
+static uint32_t power_of_x(size_t n)
+{
+    static const uint8_t bytes[4 + 16 * (CRC32_BLOCKS_MAX + 1)] = {0, 0, 0, 1};
+    return bitwise_crc(0, bytes, 4 + (n - 32) / 8);
+}
+
+START_TEST(crc_powers_are_what_their_rule_says)
+{
+    ck_assert_uint_eq(crc32_polynomial, 0x104c11db7);
+    ck_assert_uint_eq(crc32_power_64, power_of_x(64));
+    for (size_t n = 0; n <= CRC32_BLOCKS_MAX; n++) {
+        ck_assert_uint_eq(crc32_powers[n][0], power_of_x(128 * n + 32));
+        ck_assert_uint_eq(crc32_powers[n][1], power_of_x(128 * n + 96));
+    }
+    /* The inverse times the polynomial, less x^64, is a remainder of less than 33 bits. */
+    uint64_t low = 0, high = 0;
+    for (unsigned bit = 0; bit <= 32; bit++) {
+        if (crc32_inverse >> bit & 1) {
+            low ^= crc32_polynomial << bit;
+            high ^= bit ? crc32_polynomial >> (64 - bit) : 0;
+        }
+    }
+    ck_assert_uint_eq(high, 1);
+    ck_assert_uint_le(low, UINT32_MAX);
+}
+END_TEST
+
+/* Every length up to some blocks, and random ones up to the longest section and beyond, at the end
+ * of exact memory, so that a sanitizer sees one byte too many, and at any alignment. */
+START_TEST(crc_is_the_same_in_every_way)
+{
+    static uint8_t source[2 * SIMC_SECTION_SIZE_MAX];
+    unit_random_fill(&random_numbers, source, sizeof source);
+    for (size_t round = 0; round < 3000; round++) {
+        size_t size = round < 700 ? round : random_u32() % (round % 8 ? 1100 : 4097);
+        struct simc_slice bytes = simc_slice(source + random_u32() % 64, size);
+        uint32_t start = round % 2 ? UINT32_MAX : random_u32();
+        uint32_t wanted = bitwise_crc(start, bytes.data, size);
+        uint8_t *exact = unit_exact(bytes);
+        for (size_t way = 0; way < UNIT_COUNT(crc_ways); way++) {
+            ck_assert_uint_eq(crc_ways[way](start, bytes), wanted);
+            ck_assert_uint_eq(crc_ways[way](start, simc_slice(exact, size)), wanted);
+        }
+        free(exact);
+    }
+}
+END_TEST
+
 START_TEST(crc_is_the_same_in_any_pieces)
 {
-    uint8_t bytes[300];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)random_u32();
-    for (size_t size = 0; size < sizeof bytes; size++) {
-        uint32_t wanted = bitwise_crc(UINT32_MAX, bytes, size);
-        ck_assert_uint_eq(simc_crc32(simc_slice(bytes, size)), wanted);
-        size_t cut = size ? random_u32() % size : 0;
-        uint32_t crc = simc_crc32_update(UINT32_MAX, simc_slice(bytes, cut));
-        crc = simc_crc32_update(crc, simc_slice(bytes + cut, size - cut));
+    static uint8_t bytes[SIMC_SECTION_SIZE_MAX];
+    unit_random_fill(&random_numbers, bytes, sizeof bytes);
+    for (size_t round = 0; round < 1500; round++) {
+        size_t size = round < 300 ? round : random_u32() % (sizeof bytes + 1), at = 0;
+        uint32_t wanted = bitwise_crc(UINT32_MAX, bytes, size), crc = UINT32_MAX;
+        while (at < size) {
+            size_t most = round % 3 ? 40 : 1500, left = size - at;
+            size_t piece = random_u32() % most;
+            piece = piece < left ? piece : left;
+            crc = simc_crc32_update(crc, simc_slice(bytes + at, piece));
+            at += piece;
+        }
         ck_assert_uint_eq(crc, wanted);
+        ck_assert_uint_eq(simc_crc32(simc_slice(bytes, size)), wanted);
     }
 }
 END_TEST
@@ -396,8 +472,10 @@ Suite *suite_ts_section(void)
     Suite *suite = suite_create("ts section");
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, crc_has_the_known_value);
+    tcase_add_test(tests, crc_has_the_known_values);
     tcase_add_test(tests, crc_table_is_what_its_rule_says);
+    tcase_add_test(tests, crc_powers_are_what_their_rule_says);
+    tcase_add_test(tests, crc_is_the_same_in_every_way);
     tcase_add_test(tests, crc_is_the_same_in_any_pieces);
     tcase_add_test(tests, sections_go_through_packets_unchanged);
     tcase_add_test(tests, every_section_size_fits);
