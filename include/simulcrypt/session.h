@@ -132,41 +132,42 @@ struct simc_scs_settings {
 
 /* --------------------------------------------------------------------------------- events -- */
 
-#define SIMC_SESSION_EVENT_ROWS(ROW)                                                             \
-    /* ECMG: a channel_setup; `channel_setup`. Answer before the next event is asked for, with   \
-     * simc_ecmg_channel_accept() or simc_session_refuse(); without, 0x7000 is answered. */      \
-    ROW(CHANNEL_SETUP)                                                                           \
-    /* ECMG: a stream_setup that is right in itself; `stream_setup`. Answer likewise, with       \
-     * simc_ecmg_stream_accept() or simc_session_refuse(). */                                    \
-    ROW(STREAM_SETUP)                                                                            \
-    /* ECMG: an ECM is wanted; `provision`. Answer now or at any later time with                 \
-     * simc_ecmg_respond() or simc_ecmg_respond_error(). */                                      \
-    ROW(CW_PROVISION)                                                                            \
-    /* SCS: the channel is open; `channel_status`. */                                            \
-    ROW(CHANNEL_OPEN)                                                                            \
-    /* SCS: the stream is open; `stream_status`. */                                              \
-    ROW(STREAM_OPEN)                                                                             \
-    /* SCS: the ECM of the CW_provision that was outstanding; `ecm`. */                          \
-    ROW(ECM)                                                                                     \
-    /* SCS: the CW_provision got no ECM: `cp_number`, and `statuses` (an error came), or none of \
-     * them (it did not come in time). The stream may send its next one. */                      \
-    ROW(NO_ECM)                                                                                  \
-    /* SCS: a priming CW_provision was taken, with 0x000B or with an ECM that must not be        \
-     * played; `cp_number`. */                                                                   \
-    ROW(PRIMED)                                                                                  \
-    /* Both: channel_status in answer to our channel_test; `channel_status`. */                  \
-    ROW(CHANNEL_STATUS)                                                                          \
-    /* Both: stream_status in answer to our stream_test; `stream_status`. */                     \
-    ROW(STREAM_STATUS)                                                                           \
-    /* Both: channel_error or stream_error from the peer (has_stream); `statuses`,               \
-     * `information`. What it ends has events of its own. */                                     \
-    ROW(PEER_ERROR)                                                                              \
-    /* Both: a stream has ended; `reason`; on a refusal `statuses` too. */                       \
-    ROW(STREAM_CLOSED)                                                                           \
-    /* Both: the channel has ended and all its streams with it (no STREAM_CLOSED for each when   \
-     * it is the channel that ends); `reason`, `statuses`. The last event for an SCS. */         \
-    ROW(CHANNEL_CLOSED)                                                                          \
-    /* Both: something for a log: `notice`, and `text` in words. */                              \
+#define SIMC_SESSION_EVENT_ROWS(ROW)                                                           \
+    /* ECMG: a channel_setup; `channel_setup`. Answer before the next event is asked for, with \
+     * simc_ecmg_channel_accept() or simc_session_refuse(); without, 0x7000 is answered. */    \
+    ROW(CHANNEL_SETUP)                                                                         \
+    /* ECMG: a stream_setup that is right in itself; `stream_setup`. Answer likewise, with     \
+     * simc_ecmg_stream_accept() or simc_session_refuse(). */                                  \
+    ROW(STREAM_SETUP)                                                                          \
+    /* ECMG: an ECM is wanted; `provision`. Answer now or at any later time with               \
+     * simc_ecmg_respond() or simc_ecmg_respond_error(). */                                    \
+    ROW(CW_PROVISION)                                                                          \
+    /* SCS: the channel is open; `channel_status`. */                                          \
+    ROW(CHANNEL_OPEN)                                                                          \
+    /* SCS: the stream is open; `stream_status`. */                                            \
+    ROW(STREAM_OPEN)                                                                           \
+    /* SCS: the ECM of the CW_provision that was outstanding; `ecm`. */                        \
+    ROW(ECM)                                                                                   \
+    /* SCS: the CW_provision got no ECM: `cp_number`, and `statuses` (an error came, or the    \
+     * answer was invalid), or none of them (it did not come in time). The stream may send its \
+     * next one. */                                                                            \
+    ROW(NO_ECM)                                                                                \
+    /* SCS: a priming CW_provision was taken, with 0x000B or with an ECM that must not be      \
+     * played; `cp_number`. */                                                                 \
+    ROW(PRIMED)                                                                                \
+    /* Both: channel_status in answer to our channel_test; `channel_status`. */                \
+    ROW(CHANNEL_STATUS)                                                                        \
+    /* Both: stream_status in answer to our stream_test; `stream_status`. */                   \
+    ROW(STREAM_STATUS)                                                                         \
+    /* Both: channel_error or stream_error from the peer (has_stream); `statuses`,             \
+     * `information`. What it ends has events of its own. */                                   \
+    ROW(PEER_ERROR)                                                                            \
+    /* Both: a stream has ended; `reason`; on a refusal `statuses` too. */                     \
+    ROW(STREAM_CLOSED)                                                                         \
+    /* Both: the channel has ended and all its streams with it (no STREAM_CLOSED for each when \
+     * it is the channel that ends); `reason`, `statuses`. The last event for an SCS. */       \
+    ROW(CHANNEL_CLOSED)                                                                        \
+    /* Both: something for a log: `notice`, and `text` in words. */                            \
     ROW(NOTICE)
 
 #define SIMC__SESSION_EVENT_ENUM(name) SIMC_EVENT_##name,
@@ -371,7 +372,7 @@ struct simc_scs_provision {
     struct simc_slice cw_encryption; /**< empty: not sent; the CWs are then in the clear */
 };
 
-/** Sends a CW_provision; ECM, PRIMED or NO_ECM follows.
+/** Sends a CW_provision; ECM, PRIMED or NO_ECM follows, or the end of stream or channel.
  *  @return 0, SIMC_ENOTFOUND (the stream is not open), SIMC_EFULL (the one before has no answer
  * yet, 5.5.7), SIMC_EINVAL, SIMC_ENOMEM. */
 SIMC_API int simc_scs_provide(struct simc_session *session,

@@ -340,13 +340,13 @@ static bool is_counted(enum simc__event event)
 {
     return event == SIMC__EV_INVALID || event == SIMC__EV_TOO_LONG ||
            event == SIMC__EV_OTHER_VERSION || event == SIMC__EV_WRONG_DIRECTION ||
-           event == SIMC__EV_ERROR_INVALID || event == SIMC__EV_ECM_RESPONSE_INVALID;
+           event == SIMC__EV_ECM_RESPONSE_INVALID;
 }
 
 static void count_faults(struct simc_session *session, struct simc__step *step)
 {
     if (!is_counted(step->event)) {
-        if (step->event != SIMC__EV_UNKNOWN_TYPE)
+        if (step->event != SIMC__EV_UNKNOWN_TYPE && step->event != SIMC__EV_ERROR_INVALID)
             session->fault_count = 0;
         return;
     }
@@ -356,9 +356,6 @@ static void count_faults(struct simc_session *session, struct simc__step *step)
     if (row && row->status)
         step->status = row->status;
     step->is_stream = false;
-    /* What cannot be answered is answered now: the connection ends with it. */
-    if (step->event == SIMC__EV_ERROR_INVALID)
-        step->status = SIMC_ECMG_STATUS_UNRECOVERABLE_ERROR;
     step->event = SIMC__EV_FAULT_LIMIT;
 }
 
