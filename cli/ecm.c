@@ -13,6 +13,8 @@
 #include "sys/file.h"
 
 enum { INPUT_SIZE_MAX = 64 << 20, HEX_SIZE_MAX = 1 << 20, HEADER_SIZE = 3, PID_MAX = 0x1ffe };
+/* ECMs and EMMs of all CA systems. [13818 2.4.4.4, ETR 289] */
+enum { TABLE_CA_FIRST = 0x80, TABLE_CA_LAST = 0x8f };
 
 struct values {
     const char *key_file, *ts, *pid, *super_cas_id, *ecm_id;
@@ -71,6 +73,13 @@ static void take_bytes(struct simc__ecm_run *run, const char *name, struct simc_
         } else if (rest.data[0] == SIMC_TS_SYNC) {
             simc__ecm_print_fault(run, &place, "a TS packet has %d bytes, but only %zu are left",
                                   SIMC_TS_SIZE, rest.size);
+        } else if (rest.data[0] < TABLE_CA_FIRST || rest.data[0] > TABLE_CA_LAST) {
+            /* One fault for all of it: without a begin nothing tells where the next one is. */
+            simc__ecm_print_fault(
+                run, &place,
+                "0x%02x begins neither an ECM (0x80, 0x81) nor a TS packet (0x47);"
+                " the %zu bytes from here on are left out",
+                rest.data[0], rest.size);
         } else {
             if (rest.size >= HEADER_SIZE) {
                 size_t whole = HEADER_SIZE + ((rest.data[1] & 0xfu) << 8 | rest.data[2]);

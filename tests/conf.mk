@@ -6,6 +6,7 @@ unit_tests_SOURCES += \
 	%D%/unit/test_conf_demo.h \
 	%D%/unit/test_conf_open.c \
 	%D%/unit/test_conf_print.c \
+	%D%/unit/test_conf_secret.c \
 	%D%/unit/test_conf_yaml.c
 unit_tests_parts += libsimc-conf.la
 endif

@@ -46,9 +46,10 @@ enum {
     SIMC__CONF_SECRET_FILE_MAX = 4096, /* bytes of a file with a secret */
     SIMC__CONF_FAULTS_MAX = 64,
     SIMC__CONF_CHANGES_MAX = 64,
-    SIMC__CONF_WORD_MAX = 15, /* letters and digits in a row that a secret file shows in faults */
-    SIMC__CONF_WHERE_SIZE = 128, /* of a path such as listen[2].port */
-    SIMC__CONF_WHY_SIZE = 256,   /* of a sentence */
+    SIMC__CONF_WORD_MAX = 15,      /* letters and digits in a row that a secret file shows */
+    SIMC__CONF_SCATTERED_MAX = 20, /* and in one value, with other characters in between */
+    SIMC__CONF_WHERE_SIZE = 128,   /* of a path such as listen[2].port */
+    SIMC__CONF_WHY_SIZE = 256,     /* of a sentence */
 };
 
 enum simc__conf_host {

@@ -23,6 +23,17 @@ void simc__conf_mask(uint8_t *text, size_t size)
     }
 }
 
+void simc__conf_mask_scattered(char *text, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += is_alnum((uint8_t)text[i]);
+    for (size_t i = 0; i < size && count > SIMC__CONF_SCATTERED_MAX; i++) {
+        if (is_alnum((uint8_t)text[i]))
+            text[i] = 'x';
+    }
+}
+
 struct simc_slice simc__conf_unmask(struct simc__conf_masked *masked, size_t start, size_t end,
                                     struct simc_slice text, bool plain)
 {

@@ -74,6 +74,9 @@ struct simc__conf_masked {
 
 /** Overwrites each row of more than SIMC__CONF_WORD_MAX letters and digits with as many 'x'. */
 void simc__conf_mask(uint8_t *text, size_t size);
+/** Overwrites the letters and digits of a value or key that has more of them than
+ *  SIMC__CONF_SCATTERED_MAX: a secret with separators. */
+void simc__conf_mask_scattered(char *text, size_t size);
 /** What stood where a scalar was read. @param start its first and @param end its last character,
  *  and one, in an order that only grows. @param text what was read.
  *  @return data NULL: the text was put together, it stands nowhere as it is. */

@@ -35,6 +35,12 @@ static struct simc__conf_mark mark_of(const struct builder *b, const yaml_mark_t
     return b->at ? *b->at : result;
 }
 
+/* True for the text of a secret file, but not for defaults of its rows. */
+static bool is_masked(const struct builder *b)
+{
+    return b->tree->masked.original.data && !b->at;
+}
+
 static struct frame *inner(struct builder *b)
 {
     return b->depth ? &b->frames[b->depth - 1] : NULL;
@@ -130,12 +136,12 @@ static void check_properties(struct builder *b, const yaml_char_t *anchor, const
         simc__conf_fault_add(b->faults, place_of(b), mark,
                              "anchors such as &%.32s are not supported; write each value out "
                              "(or put the value in quotes)",
-                             (const char *)anchor);
+                             is_masked(b) ? "x" : (const char *)anchor);
     if (tag)
         simc__conf_fault_add(b->faults, place_of(b), mark,
                              "tags such as %.32s are not supported; remove it (or put the value "
                              "in quotes)",
-                             (const char *)tag);
+                             is_masked(b) ? "!x" : (const char *)tag);
 }
 
 /* ---- events ---- */
@@ -163,6 +169,8 @@ static void on_key(struct builder *b, struct frame *f, const yaml_event_t *event
         stop(b);
         return;
     }
+    if (is_masked(b))
+        simc__conf_mask_scattered(copy, text.size);
     f->has_key = true;
     f->key = simc_slice(copy, text.size);
     f->key_mark = mark;
@@ -188,9 +196,11 @@ static void on_scalar(struct builder *b, const yaml_event_t *event)
     }
     node->text = node->raw = simc_slice(copy, text.size);
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (b->tree->masked.original.data && !b->at)
+    if (is_masked(b)) {
+        simc__conf_mask_scattered(copy, text.size);
         node->raw = simc__conf_unmask(&b->tree->masked, event->start_mark.index,
                                       event->end_mark.index, text, node->plain);
+    }
     attach(b, node);
 }
 
@@ -200,7 +210,7 @@ static void on_alias(struct builder *b, const yaml_event_t *event)
     simc__conf_fault_add(b->faults, place_of(b), mark,
                          "aliases such as *%.32s are not supported; write the value out (or put "
                          "it in quotes)",
-                         (const char *)event->data.alias.anchor);
+                         is_masked(b) ? "x" : (const char *)event->data.alias.anchor);
     struct frame *f = wants_key(b);
     if (f) {
         set_bad_key(f);

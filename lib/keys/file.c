@@ -15,6 +15,8 @@
 
 /* ---- reading ---- */
 
+static const char stdin_name[] = "standard input";
+
 int simc__keys_why(int error, char why[SIMC__KEYS_WHY_SIZE], const char *format, ...)
 {
     va_list arguments;
@@ -34,13 +36,18 @@ int simc__keys_fd_check(int fd, const char *path, char why[SIMC__KEYS_WHY_SIZE])
     if (!S_ISREG(about.st_mode))
         return simc__keys_why(SIMC_EIO, why, "%.*s is no file, so it cannot be a key file",
                               SIMC__KEYS_NAME_SHOWN_MAX, path);
-    if (about.st_mode & (S_IRWXG | S_IRWXO))
+    if (!(about.st_mode & (S_IRWXG | S_IRWXO)))
+        return 0;
+    unsigned mode = (unsigned)about.st_mode & 07777u;
+    if (strcmp(path, stdin_name) == 0)
         return simc__keys_why(SIMC_EIO, why,
-                              "%.*s holds keys but is open to others than its owner (mode %04o); "
-                              "say: chmod 600 %.*s",
-                              SIMC__KEYS_NAME_SHOWN_MAX, path, (unsigned)about.st_mode & 07777u,
-                              SIMC__KEYS_NAME_SHOWN_MAX, path);
-    return 0;
+                              "the file behind %s holds keys but is open to others than its owner "
+                              "(mode %04o); make its mode 600",
+                              path, mode);
+    return simc__keys_why(SIMC_EIO, why,
+                          "%.*s holds keys but is open to others than its owner (mode %04o); say: "
+                          "chmod 600 %.*s",
+                          SIMC__KEYS_NAME_SHOWN_MAX, path, mode, SIMC__KEYS_NAME_SHOWN_MAX, path);
 }
 
 int simc__keys_fd_read(int fd, const char *path, struct simc_buffer *into,
@@ -77,13 +84,13 @@ int simc__keys_file_read(const char *path, struct simc_buffer *into, char why[SI
     bool is_stdin = strcmp(path, "-") == 0;
     struct stat about;
     if (is_stdin && fstat(STDIN_FILENO, &about) == 0 && !S_ISREG(about.st_mode))
-        return simc__keys_fd_read(STDIN_FILENO, "standard input", into, why); /* a pipe */
+        return simc__keys_fd_read(STDIN_FILENO, stdin_name, into, why); /* a pipe */
     /* A pipe in the place of the file must not hold up a daemon. */
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return simc__keys_why(SIMC_EIO, why, "cannot read %.*s: %s", SIMC__KEYS_NAME_SHOWN_MAX,
                               path, strerror(errno));
-    path = is_stdin ? "standard input" : path;
+    path = is_stdin ? stdin_name : path;
     int error = simc__keys_fd_check(fd, path, why);
     if (!error)
         error = simc__keys_fd_read(fd, path, into, why);

@@ -4,6 +4,7 @@
  * lock on the new one keeps two programs from changing it at once. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,11 +124,10 @@ int simc__keys_save_begin(struct simc__keys_save *save, const char *path, struct
     memset(save, 0, sizeof *save);
     save->fresh_fd = -1;
     /* Where links lead: the file is to be replaced, not the link. */
-    char *real = realpath(path, NULL);
-    if (!real)
+    char real[PATH_MAX];
+    if (!realpath(path, real))
         return simc__keys_why(SIMC_EIO, why, "cannot read %.*s: %s", NAME, path, strerror(errno));
     int error = take_path(save, real, why);
-    free(real);
     if (!error)
         error = open_fresh(save, why);
     if (!error)
@@ -195,12 +195,11 @@ static int rename_new(const char *from, const char *to)
 /* The folder holds the name; it too has to reach the disk. */
 static int sync_folder(const char *path)
 {
+    char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    char *folder = strndup(slash ? path : ".", slash && slash > path ? (size_t)(slash - path) : 1);
-    if (!folder)
-        return -1;
+    size_t size = slash && slash > path ? (size_t)(slash - path) : 1;
+    snprintf(folder, sizeof folder, "%.*s", (int)size, slash ? path : ".");
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
     if (fd < 0)
         return -1;
     /* Some file systems cannot do that with folders, and need not. */
