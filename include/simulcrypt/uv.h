@@ -292,7 +292,8 @@ struct simc_uv_server_settings {
     const struct simc_uv_address *listen; /**< copied */
     size_t listen_count;                  /**< 1..16 */
     bool ipv6_takes_ipv4; /**< "::" takes IPv4 too; by default IPv6 sockets are for IPv6 only */
-    bool reuse_port;      /**< other loops listen on the same address (SO_REUSEPORT) */
+    bool reuse_port;      /**< other loops listen on the same address (SO_REUSEPORT); port 0 would
+                           *   give each of them a port of its own */
     uint32_t backlog;     /**< connections that wait to be accepted; 1024 */
     struct simc_uv_transport transport;
     struct simc_uv_gate *gate; /**< NULL: an own one with the default limits */

@@ -117,6 +117,9 @@ void simc__uv_peer_closed(struct simc_uv_connection *connection, const char *tex
     if (connection->is_reading)
         uv_read_stop((uv_stream_t *)&connection->tcp);
     connection->is_reading = false;
+    /* A reset that hit a write reads as a mere end afterwards. */
+    if (connection->write_error)
+        simc__uv_end_set_error(&connection->end, connection->write_error);
     simc__uv_end_set(&connection->end, SIMC_UV_END_PEER_CLOSED, 0, text ? "%s" : NULL, text);
     if (connection->state == SIMC__UV_OPEN && !connection->write_error)
         connection->state = SIMC__UV_FLUSHING;
@@ -142,14 +145,14 @@ static void phase_over(struct simc_uv_connection *connection)
 {
     const struct simc_uv_transport *transport = &connection->party->transport;
     struct simc_uv_end *end = &connection->end;
-    if (connection->state == SIMC__UV_HANDSHAKE)
+    if (connection->write_error)
+        simc__uv_end_set_error(end, connection->write_error);
+    else if (connection->state == SIMC__UV_HANDSHAKE)
         simc__uv_end_set(end, SIMC_UV_END_TLS_TIMEOUT, 0,
                          "the TLS handshake was not finished within %u ms",
                          (unsigned)transport->handshake_ms);
     else if (connection->state == SIMC__UV_CONNECTING)
         simc__uv_end_set(end, SIMC_UV_END_CONNECT_TIMEOUT, UV_ETIMEDOUT, NULL);
-    else if (connection->write_error)
-        simc__uv_end_set_error(end, connection->write_error);
     simc__uv_close_now(connection);
 }
 
@@ -278,15 +281,16 @@ void simc__uv_connection_read(struct simc_uv_connection *connection)
     connection->is_reading = !error;
 }
 
+static bool is_blocked(const struct simc_uv_connection *connection)
+{
+    return connection->protocol->blocked && connection->protocol->blocked(connection->object);
+}
+
 static void steer_reading(struct simc_uv_connection *connection)
 {
-    const struct simc_uv_protocol *protocol = connection->protocol;
     bool is_full = connection->queue.size + connection->flight.size >=
                    connection->party->transport.write_limit;
-    bool wanted = connection->write_error != 0 ||
-                  (connection->state == SIMC__UV_OPEN && !is_full &&
-                   !(protocol->blocked && protocol->blocked(connection->object)));
-    if (wanted) {
+    if (connection->state == SIMC__UV_OPEN && !is_full && !is_blocked(connection)) {
         simc__uv_connection_read(connection);
     } else if (connection->is_reading) {
         uv_read_stop((uv_stream_t *)&connection->tcp);
@@ -307,11 +311,6 @@ static void events(struct simc_uv_connection *connection)
     if (connection->pump_again)
         party->handlers.on_events(party->context, connection, now_of(connection));
     connection->is_in_events = false;
-}
-
-static bool is_blocked(const struct simc_uv_connection *connection)
-{
-    return connection->protocol->blocked && connection->protocol->blocked(connection->object);
 }
 
 void simc__uv_pump(struct simc_uv_connection *connection)

@@ -40,7 +40,10 @@ static int bio_write(BIO *bio, const char *data, size_t size, size_t *done)
     struct simc__uv_tls_stream *stream = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *done = size;
-    return simc_buffer_append(stream->wire, simc_slice(data, size)) == 0;
+    if (simc_buffer_append(stream->wire, simc_slice(data, size)) == 0)
+        return 1;
+    ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
+    return 0;
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)
@@ -92,14 +95,19 @@ static void send_wire(struct simc_uv_connection *connection)
     simc_buffer_drop(wire, bytes.size);
 }
 
-/* Ends it with the sentence for OpenSSL's error, behind the alert. */
-static void fail(struct simc_uv_connection *connection)
+/* Notes the sentence for OpenSSL's error. Nothing of the object can be sent any more. */
+static void note_fault(struct simc_uv_connection *connection)
 {
-    struct simc__uv_tls_stream *stream = connection->tls;
     char text[SIMC_UV_TEXT_SIZE];
-    simc__uv_tls_fault_text(stream->ssl, text);
+    simc__uv_tls_fault_text(connection->tls->ssl, text);
     simc__uv_end_set(&connection->end, SIMC_UV_END_TLS, 0, "%s", text);
     connection->is_mute = true;
+}
+
+/* Ends it behind the alert that OpenSSL may have written. */
+static void fail(struct simc_uv_connection *connection)
+{
+    note_fault(connection);
     connection->phase_deadline_ms = SIMC_DEADLINE_NONE;
     connection->state = SIMC__UV_FLUSHING;
     send_wire(connection);
@@ -181,16 +189,18 @@ static void decrypt(struct simc_uv_connection *connection)
     while ((result = SSL_read_ex(stream->ssl, plain + size, SIMC__UV_PLAIN_SIZE - size, &done)))
         size += done;
     int error = SSL_get_error(stream->ssl, result);
+    bool is_closed = error == SSL_ERROR_ZERO_RETURN;
+    bool is_fault = !is_closed && error != SSL_ERROR_WANT_READ;
+    if (is_fault)
+        note_fault(connection);
     send_wire(connection);
     if (size > 0)
         simc__uv_feed(connection, simc_slice(plain, size));
     simc_wipe(plain, size);
-    if (connection->state != SIMC__UV_OPEN)
-        return;
-    if (error == SSL_ERROR_ZERO_RETURN)
+    if (is_fault && connection->state == SIMC__UV_OPEN)
+        connection->state = SIMC__UV_FLUSHING;
+    else if (is_closed && connection->state == SIMC__UV_OPEN)
         simc__uv_peer_closed(connection, NULL);
-    else if (error != SSL_ERROR_WANT_READ)
-        fail(connection);
 }
 
 /* A peer that does not speak TLS is told apart by its first byte, with a better sentence than
