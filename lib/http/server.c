@@ -13,6 +13,7 @@
 enum {
     ACCEPTS_PER_TURN = 64, /* so that a flood of connects does not hold the loop */
     SWEEP_MS = 1000,
+    DROPS_MAX = 16,        /* pieces of what somebody has sent who is turned away */
     SPARE_CONNECTIONS = 4, /* libmicrohttpd counts closed ones a moment longer than we do */
 };
 
@@ -147,9 +148,12 @@ static void turn_away(struct simc__http_server *server, int fd)
                         sizeof body - 1, body);
     uint8_t dropped[1024];
     server->counts.refused++;
-    /* What the peer has sent is taken out first: unread bytes would turn the close into a reset. */
-    while (recv(fd, dropped, sizeof dropped, MSG_DONTWAIT) == (ssize_t)sizeof dropped)
-        continue;
+    /* What the peer has sent is taken out first, within reason: unread bytes would turn the close
+     * into a reset. */
+    for (int i = 0; i < DROPS_MAX; i++) {
+        if (recv(fd, dropped, sizeof dropped, MSG_DONTWAIT) < (ssize_t)sizeof dropped)
+            break;
+    }
     if (send(fd, reply, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
         shutdown(fd, SHUT_WR);
     close(fd);
