@@ -1,5 +1,8 @@
 EXTRA_DIST += \
 	build-aux/gen-protocol \
 	build-aux/gen-protocol.pl \
+	%D%/ca-profile \
+	%D%/cddl \
 	%D%/dab-fig6.md \
-	%D%/protocol
+	%D%/protocol \
+	%D%/sessions

@@ -1,8 +1,10 @@
 # Tests of transport streams, tables and scrambling.
 if HAVE_CHECK
 unit_tests_SOURCES += \
+	%D%/unit/test_psi_codec.c \
 	%D%/unit/test_psi_tables.c \
 	%D%/unit/test_psi_text.c \
+	%D%/unit/test_psi_tstd.c \
 	%D%/unit/test_ts_analyze.c \
 	%D%/unit/test_ts_packet.c \
 	%D%/unit/test_ts_section.c \

@@ -25,7 +25,7 @@ my %LAYERS = (
     proto => {uses => ['base', 'tlv']},
     session => {uses => ['base', 'tlv', 'proto']},
     sched => {uses => ['base', 'tlv', 'proto']},
-    ts => {uses => ['base']},
+    ts => {uses => ['base'], includes => ['immintrin.h']},
     psi => {uses => ['base', 'ts']},
     dab => {uses => ['base']},
     cbor => {uses => ['base'], includes => ['cbor.*']},
