@@ -59,14 +59,14 @@ static const struct simc__conf_row tls_rows[] = {
      .type = SIMC__CONF_PATH,
      SIMC__CONF_AT(simc__ecmg_tls_conf, certificate_file),
      .required = true,
-     .reloadable = true,
      .example = "tls/ecmg.pem",
-     .help = "certificate of this ECMG with its chain (PEM)"},
+     .help =
+         "certificate of this ECMG with its chain (PEM); the files of TLS are read again at each "
+         "reload"},
     {.name = "key_file",
      .type = SIMC__CONF_PATH,
      SIMC__CONF_AT(simc__ecmg_tls_conf, key_file),
      .required = true,
-     .reloadable = true,
      .example = "tls/ecmg.key",
      .help = "its private key (PEM)"},
     {.name = "client_ca_file",
@@ -74,13 +74,11 @@ static const struct simc__conf_row tls_rows[] = {
      SIMC__CONF_AT(simc__ecmg_tls_conf, client_ca_file),
      .null_allowed = true,
      .fallback = "null",
-     .reloadable = true,
      .help = "who signs certificates of clients (PEM); null: clients need none"},
     {.name = "tls12",
      .type = SIMC__CONF_BOOL,
      SIMC__CONF_AT(simc__ecmg_tls_conf, tls12),
      .fallback = "false",
-     .reloadable = true,
      .help = "accept TLS 1.2 beside 1.3"},
     {.name = "clients",
      .type = SIMC__CONF_LIST,
@@ -192,11 +190,12 @@ static const struct simc__conf_row system_rows[] = {
     {.name = "key_file",
      .type = SIMC__CONF_PATH,
      SIMC__CONF_AT(simc__ecmg_system_conf, key_file),
+     .required = true,
      .null_allowed = true,
-     .fallback = "null",
+     .example = "keys.yaml",
      .reloadable = true,
      .help = "package keys of CA profile 1, made by `simulcrypt keys new`; read again at each "
-             "reload"},
+             "reload; null with plugin_file"},
     {.name = "default_package",
      .type = SIMC__CONF_UINT,
      SIMC__CONF_AT(simc__ecmg_system_conf, default_package),
@@ -333,8 +332,8 @@ static void check_system(const void *values, struct simc__conf_check *check)
         simc__conf_complain(check, "min_cp_duration", "write whole tenths of a second, such as 1s");
     if (!system->plugin_file && !system->key_file)
         simc__conf_complain(check, NULL,
-                            "key_file must be given, or plugin_file for another CA system; "
-                            "`simulcrypt keys new keys.yaml --package 1` makes a key file");
+                            "key_file must not be null without a plugin_file; `simulcrypt keys new "
+                            "keys.yaml --package 1` makes a key file");
     if (!system->plugin_file && system->settings_count)
         simc__conf_complain(check, "settings", "these are for a plug-in: give plugin_file too");
     if (system->plugin_file && (system->key_file || system->has_default_package))
@@ -373,8 +372,8 @@ static const struct simc__conf_row system_item = {
 /* clang-format on */
 
 static const struct simc__conf_row limits_rows[] = {
-    LIMIT_ROW(connections, 1, 65536, "4096", false, "connections at once; more are closed"),
-    LIMIT_ROW(connections_per_address, 1, 65536, "1024", false, "of those from one address"),
+    LIMIT_ROW(connections, 1, 65536, "4096", true, "connections at once; more are closed"),
+    LIMIT_ROW(connections_per_address, 1, 65536, "1024", true, "of those from one address"),
     LIMIT_ROW(channels, 1, 65536, "2048", true, "channels; more are refused with error 0x0008"),
     LIMIT_ROW(streams_per_channel, 1, STREAMS_MAX, "4096", true,
               "streams of a channel; more are refused with error 0x000A, or with 0x0009 over "
@@ -450,7 +449,6 @@ static const struct simc__conf_row ecmg_rows[] = {
      .max = LISTEN_MAX,
      .item = &listen_item,
      .required = true,
-     .example = "[{address: 0.0.0.0:2222}]",
      .help = "where SCSs connect"},
     {.name = "systems",
      .type = SIMC__CONF_LIST,
@@ -460,7 +458,6 @@ static const struct simc__conf_row ecmg_rows[] = {
      .item = &system_item,
      .required = true,
      .reloadable = true,
-     .example = "[{super_cas_id: 0x12340001, key_file: keys.yaml}]",
      .help = "the CA systems that are served; what is announced holds for channels opened "
              "afterwards"},
     {.name = "allow",
@@ -469,6 +466,7 @@ static const struct simc__conf_row ecmg_rows[] = {
      .max = ALLOW_MAX,
      .item = &allow_item,
      .fallback = "[]",
+     .reloadable = true,
      .help = "addresses or networks that may connect; none: all"},
     {.name = "versions",
      .type = SIMC__CONF_LIST,

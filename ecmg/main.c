@@ -2,6 +2,7 @@
 /* The program ecmgd: what lib/daemon has to know of it, and how its options become a configuration.
  * The work is in service.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "config.h"
@@ -99,6 +100,13 @@ static void put_system(struct simc_writer *out, const struct options *options, c
         simc__text_printf(out, "    default_package: %s\n", options->default_package);
 }
 
+/* These go into the YAML as they are, for the rows to judge: nothing else may come in with them. */
+static bool is_plain(const char *text)
+{
+    return !text || (text[0] && text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz"
+                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:[]-%_")] == '\0');
+}
+
 static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__DAEMON_WHY_SIZE])
 {
     const struct options *options = values;
@@ -112,9 +120,20 @@ static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__
                  missing);
         return SIMC_EINVAL;
     }
+    const char *odd =
+        is_plain(options->default_package) ? options->admin : options->default_package;
+    for (size_t i = 0; i < options->super_cas_ids.count && is_plain(odd); i++)
+        odd = options->super_cas_ids.items[i];
+    if (!is_plain(odd)) {
+        snprintf(why, SIMC__DAEMON_WHY_SIZE, "'%.64s' is neither a number nor an address", odd);
+        return SIMC_EINVAL;
+    }
     simc__text_printf(yaml, "threads: %u\n", (unsigned)options->threads);
     if (options->admin)
-        simc__text_printf(yaml, "admin: {listen: %s}\n", options->admin);
+        simc__text_printf(yaml,
+                          strcmp(options->admin, "null") == 0 ? "admin: {listen: %s}\n"
+                                                              : "admin: {listen: '%s'}\n",
+                          options->admin);
     simc__text_put(yaml, "listen:\n");
     for (size_t i = 0; i < options->listen.count; i++) {
         simc__text_put(yaml, "  - address: ");

@@ -10,7 +10,9 @@
 #include "keys/keys.h"
 #include "simulcrypt/cas.h"
 
-enum { BUCKETS = 256, ALARM_PERIOD_S = 60 };
+enum { BUCKETS = 256, ALARM_PERIOD_S = 60, KEY_ALARM_PERIOD = 1 << 24 };
+
+#define KEY_ALARM_COUNT (UINT64_C(1) << 31)
 
 /* What a package has in a worker: the key in force, and the maker for it. */
 struct package {
@@ -284,6 +286,17 @@ static void alarm_expired(const struct worker *worker, struct package *package, 
     worker->profile->host->log(worker->profile->host, SIMC_LOG_ERROR, line);
 }
 
+/* A key is good for 2^32 messages of all ECMGs that share it; nobody counts them together. */
+static void alarm_worn(const struct worker *worker, const struct package *package, uint64_t count)
+{
+    char line[160];
+    snprintf(line, sizeof line,
+             "%llu ECMs were made here with version %u of the key of package %u: rotate it before "
+             "all ECMGs together come to 2^32",
+             (unsigned long long)count, (unsigned)package->key.version, (unsigned)package->number);
+    worker->profile->host->log(worker->profile->host, SIMC_LOG_ERROR, line);
+}
+
 static int make_maker(struct package *package, struct simc_ecm_answer *answer)
 {
     const struct simc_ecm_maker_config config = {
@@ -446,6 +459,10 @@ static int ecm_make(void *state, const struct simc_ecm_request *request,
     if (error)
         return refuse(answer, error, SIMC_ECMG_STATUS_UNKNOWN_ERROR, 0, "%s", fault.text);
     answer->size = out.at;
+    /* Half of the 2^32 messages that a key is good for, and then now and again. */
+    uint64_t count = simc_ecm_maker_count(stream->package->maker);
+    if (SIMC_UNLIKELY(count >= KEY_ALARM_COUNT && count % KEY_ALARM_PERIOD == 0))
+        alarm_worn(stream->worker, stream->package, count);
     return 0;
 }
 

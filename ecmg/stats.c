@@ -9,9 +9,10 @@
     ROW(0x0003)                                                                             \
     ROW(0x0004)                                                                             \
     ROW(0x0005)                                                                             \
-    ROW(0x0006) ROW(0x0007) ROW(0x0008) ROW(0x0009) ROW(0x000A) ROW(0x000B) ROW(0x000C)     \
-        ROW(0x000D) ROW(0x000E) ROW(0x000F) ROW(0x0010) ROW(0x0011) ROW(0x0012) ROW(0x0013) \
-            ROW(0x0014) ROW(0x0015) ROW(0x7000) ROW(0x7001)
+    ROW(0x0006)                                                                             \
+    ROW(0x0007) ROW(0x0008) ROW(0x0009) ROW(0x000A) ROW(0x000B) ROW(0x000C) ROW(0x000D)     \
+        ROW(0x000E) ROW(0x000F) ROW(0x0010) ROW(0x0011) ROW(0x0012) ROW(0x0013) ROW(0x0014) \
+            ROW(0x0015) ROW(0x7000) ROW(0x7001)
 
 #define STATUS_NUMBER(value) value,
 #define STATUS_NAME(value)   #value,

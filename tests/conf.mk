@@ -12,7 +12,10 @@ unit_tests_parts += libsimc-conf.la
 endif
 
 fuzz_programs += fuzz_conf
-fuzz_conf_SOURCES = %D%/fuzz/fuzz_conf.c %D%/unit/test_conf_demo.h
+fuzz_conf_SOURCES = \
+	%D%/fuzz/fuzz_conf.c \
+	%D%/fuzz/fuzz_conf_run.h \
+	%D%/unit/test_conf_demo.h
 fuzz_conf_LDADD = libsimc-conf.la $(fuzz_ldadd)
 fuzz_conf_LDFLAGS = $(fuzz_ldflags)
 endif

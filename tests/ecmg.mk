@@ -1,4 +1,5 @@
 # Tests of ecmgd.
+EXTRA_DIST += %D%/bench/bench-ecmgd.pl
 if HAVE_CHECK
 unit_tests_SOURCES += \
 	%D%/unit/ecmg_bench.c \
@@ -17,3 +18,18 @@ endif
 if WITH_CLI
 scenarios += %D%/scenarios/ecmgd.t
 endif
+
+fuzz_programs += fuzz_ecmgd_conf
+fuzz_ecmgd_conf_SOURCES = %D%/fuzz/fuzz_conf_run.h %D%/fuzz/fuzz_ecmgd_conf.c
+fuzz_ecmgd_conf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(UV_CFLAGS)
+fuzz_ecmgd_conf_LDADD = \
+	libsimc-ecmg.la \
+	libsimc-daemon.la \
+	libsimc-http.la \
+	libsimc-uv.la \
+	libsimc-keys.la \
+	libsimc-conf.la \
+	libsimc-cas.la \
+	libsimc-sys.la \
+	$(fuzz_ldadd)
+fuzz_ecmgd_conf_LDFLAGS = $(fuzz_ldflags)

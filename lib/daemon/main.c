@@ -71,7 +71,7 @@ static void write_version(const struct page *page, struct simc_writer *out)
 
 static void write_sample(const struct page *page, struct simc_writer *out)
 {
-    simc__conf_put_sample(out, page->daemon->table, true);
+    simc__conf_put_sample(out, page->daemon->table, false);
 }
 
 static void write_reference(const struct page *page, struct simc_writer *out)

@@ -86,7 +86,7 @@ report("files of at most $LINES lines", grep { ($content{$_} =~ tr/\n//) > $LINE
 report('a licence line in each C, Perl and YAML file', grep {
     ($_ =~ $IS_C || $_ =~ $IS_PERL || $_ =~ $IS_ROWS)
         && $content{$_} !~ m{\A(?:(?:\#!|/\*\ Generated)\N*\n)?
-            (?:/\*|\#|--)\ SPDX-License-Identifier:\ BSL-1\.0\b}x
+            (?:/\*|\#|--|;)\ SPDX-License-Identifier:\ BSL-1\.0\b}x
 } @texts);
 report('a first comment that tells what a file is', grep {
     ($_ =~ $IS_C && $content{$_} !~ m{^/\*(?:\*)? (?!SPDX|Generated)(?:(?!\*/).){30,}|^/\*\*\n}ms)
