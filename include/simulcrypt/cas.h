@@ -99,7 +99,8 @@ SIMC_API const char *simc_access_criteria_reason_text(enum simc_access_criteria_
  * Reads access criteria: a CBOR map {1: package, ? 2: content, ? 3: conditions}. Keys from 64 on
  * are skipped.
  * @param criteria filled on success, zeroed else.
- * @param fault NULL, or filled on failure: SIMC_ACCESS_CRITERIA_..., place and mend.
+ * @param fault NULL, or filled on failure: SIMC_ACCESS_CRITERIA_..., place and mend; its text
+ * stands well behind "the access criteria cannot be used: ".
  * @return 0, SIMC_ETOOLONG (TOO_LONG), SIMC_EUNSUPPORTED (FOREIGN, UNKNOWN_KEY), SIMC_EPROTO (the
  *         rest). An ECMG answers each of them with stream_error 0x0011 (error_information 0x000D),
  *         but for EMPTY, which it may take as "none were sent".

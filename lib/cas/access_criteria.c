@@ -10,11 +10,9 @@ enum { ENCODED_MAX = 96 }; /* all members with their longest heads: 80 bytes */
 static int refuse(struct simc_cas_fault *fault, enum simc_access_criteria_reason reason,
                   size_t offset, const char *detail)
 {
-    simc__cas_fault_set(
-        fault, (int)reason, offset,
-        "the access criteria cannot be used: %s (%s, at byte %zu); `simulcrypt keys "
-        "ac` prints the right ones",
-        simc_access_criteria_reason_text(reason), detail, offset);
+    simc__cas_fault_set(fault, (int)reason, offset,
+                        "%s (%s, at byte %zu); `simulcrypt keys ac` prints the right ones",
+                        simc_access_criteria_reason_text(reason), detail, offset);
     switch (reason) {
     case SIMC_ACCESS_CRITERIA_TOO_LONG:
         return SIMC_ETOOLONG;
