@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
@@ -145,6 +147,7 @@ static int open_socket(struct simc__ts_input *input, const char *name, char why[
     if (input->fd >= 0) {
         setsockopt(input->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
         setsockopt(input->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+        setsockopt(input->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
     }
     if (input->fd < 0 || bind(input->fd, found->ai_addr, found->ai_addrlen) != 0) {
         snprintf(why, SIMC__TS_WHY_SIZE, "cannot listen on %s port %s: %s", address.host,
@@ -215,6 +218,50 @@ static struct simc_slice without_rtp(struct simc_slice datagram)
     return simc_reader_slice(&reader, simc_reader_left(&reader));
 }
 
+/* When the kernel has received a datagram, on the monotonic clock: it notes the wall clock's time,
+ * and what has passed since then has passed on both. Without a note it is now. */
+static uint64_t arrival_of(struct msghdr *message)
+{
+    enum { OLDEST_NS = 1000000000 };
+    struct timespec noted, wall = {0, 0};
+    uint64_t now = simc__clock_monotonic_ns();
+    clock_gettime(CLOCK_REALTIME, &wall);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS ||
+            c->cmsg_len < CMSG_LEN(sizeof noted))
+            continue;
+        memcpy(&noted, CMSG_DATA(c), sizeof noted);
+        int64_t age = ((int64_t)wall.tv_sec - (int64_t)noted.tv_sec) * 1000000000 +
+                      ((int64_t)wall.tv_nsec - (int64_t)noted.tv_nsec);
+        /* The wall clock may have been set in between. */
+        return age > 0 && age < OLDEST_NS ? now - (uint64_t)age : now;
+    }
+    return now;
+}
+
+static ssize_t receive(struct simc__ts_input *input)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct timespec))];
+    } control;
+    struct iovec place = {input->block, SIMC__TS_BLOCK_SIZE};
+    struct msghdr message = {.msg_iov = &place,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t size = recvmsg(input->fd, &message, 0);
+    if (size >= 0)
+        input->arrival_ns = arrival_of(&message);
+    return size;
+}
+
+bool simc__ts_clock_is_kept(void)
+{
+    struct timex state = {.modes = 0};
+    return adjtimex(&state) != TIME_ERROR && !(state.status & STA_UNSYNC);
+}
+
 /* ---- any input ---- */
 
 int simc__ts_input_open(struct simc__ts_input *input, const char *name, uint64_t seconds,
@@ -269,7 +316,8 @@ int simc__ts_input_read(struct simc__ts_input *input, struct simc_slice *bytes,
         if (poll(&wait, 1, WAIT_MS) <= 0)
             return 0;
     }
-    ssize_t size = read(input->fd, input->block, SIMC__TS_BLOCK_SIZE);
+    ssize_t size =
+        input->is_socket ? receive(input) : read(input->fd, input->block, SIMC__TS_BLOCK_SIZE);
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (size < 0) {
@@ -335,6 +383,15 @@ int simc__ts_run(const char *name, const struct simc__ts_options *options, bool 
                              const struct simc_ts_run *run),
                  void *context)
 {
+    uint64_t unused;
+    return simc__ts_run_timed(name, options, progress, take, context, &unused);
+}
+
+int simc__ts_run_timed(const char *name, const struct simc__ts_options *options, bool progress,
+                       int (*take)(void *context, const struct simc_ts_sync *sync,
+                                   const struct simc_ts_run *run),
+                       void *context, uint64_t *arrival_ns)
+{
     char why[SIMC__TS_WHY_SIZE];
     struct simc__ts_input input;
     struct simc_ts_sync sync;
@@ -349,6 +406,7 @@ int simc__ts_run(const char *name, const struct simc__ts_options *options, bool 
     int status = 0, error;
     while (!status && (error = simc__ts_input_read(&input, &bytes, why)) == 0) {
         simc_ts_sync_feed(&sync, bytes);
+        *arrival_ns = input.arrival_ns;
         status = take_all(&sync, take, context);
         show_progress(&input);
     }

@@ -22,6 +22,7 @@ struct simc__ts_input {
     uint64_t size;        /* of a regular file; 0: not known */
     uint64_t taken;       /* bytes read so far */
     uint64_t deadline_ms; /* stop then; SIMC_DEADLINE_NONE: never */
+    uint64_t arrival_ns;  /* of a socket's last datagram */
     uint64_t shown_ms;    /* when the bar was drawn last; 0: it is not wanted */
     uint8_t *block;       /* SIMC__TS_BLOCK_SIZE */
 };
@@ -41,6 +42,9 @@ int simc__ts_input_read(struct simc__ts_input *input, struct simc_slice *bytes,
 void simc__ts_progress_start(struct simc__ts_input *input);
 void simc__ts_progress_end(struct simc__ts_input *input);
 
+/* True when something (NTP, PTP) keeps the clock of this computer at the right rate. */
+bool simc__ts_clock_is_kept(void);
+
 /* Opens a UDP socket that sends to ADDRESS:PORT[?INTERFACE]. @param ttl 1..255.
  * @return 0, or SIMC_EIO / SIMC_ESYNTAX with one sentence in `why`. */
 int simc__ts_udp_sender(const char *address, unsigned ttl, int *fd,
@@ -58,5 +62,11 @@ int simc__ts_run(const char *name, const struct simc__ts_options *options, bool 
                  int (*take)(void *context, const struct simc_ts_sync *sync,
                              const struct simc_ts_run *run),
                  void *context);
+/* The same, and says when packets come. @param arrival_ns before each call of `take`: the monotonic
+ * time at which its packets were received, in nanoseconds; 0: they come from a file or pipe. */
+int simc__ts_run_timed(const char *name, const struct simc__ts_options *options, bool progress,
+                       int (*take)(void *context, const struct simc_ts_sync *sync,
+                                   const struct simc_ts_run *run),
+                       void *context, uint64_t *arrival_ns);
 
 #endif

@@ -51,7 +51,7 @@ bench_scramble_LDADD = libsimc-scramble.la libsimc-core.la
 endif
 
 if WITH_CLI
-scenarios += %D%/scenarios/ts-analyze.t
+scenarios += %D%/scenarios/ts-analyze.t %D%/scenarios/ts-decoder.t
 if WITH_SCRAMBLE
 scenarios += %D%/scenarios/ts-scramble.t
 endif

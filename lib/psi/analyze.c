@@ -22,7 +22,11 @@ static const struct {
     {offsetof(struct simc__limits, pts_ms), 700},
     {offsetof(struct simc__limits, unreferenced_ms), 500},
     {offsetof(struct simc__limits, data_delay_ms), 1000},
+    {offsetof(struct simc__limits, still_delay_ms), 60000},
     {offsetof(struct simc__limits, pcr_accuracy_ns), 500},
+    {offsetof(struct simc__limits, pcr_demarcation_mhz), 10},
+    {offsetof(struct simc__limits, pcr_offset_hz), 810},
+    {offsetof(struct simc__limits, pcr_drift_mhz), 75},
     {offsetof(struct simc__limits, cat_first_ms), 500},
     {offsetof(struct simc__limits, cat_ms), 10000},
     {offsetof(struct simc__limits, si_gap_ms), 25},
@@ -47,7 +51,9 @@ static int allocate(struct simc__analyzer *a)
     a->ca_streams = simc_calloc(SIMC__CA_STREAMS_MAX, sizeof *a->ca_streams);
     a->tracks = simc_calloc(SIMC__TRACKS_MAX, sizeof *a->tracks);
     a->windows = simc_calloc(SIMC_TS_CLOCKS_MAX, sizeof *a->windows);
-    bool all = a->pids && a->present && a->services && a->ca_streams && a->tracks && a->windows;
+    a->measures = simc_calloc(SIMC_TS_CLOCKS_MAX, sizeof *a->measures);
+    bool all = a->pids && a->present && a->services && a->ca_streams && a->tracks && a->windows &&
+               a->measures;
     return all ? simc_ts_stats_init(&a->stats) : SIMC_ENOMEM;
 }
 
@@ -79,32 +85,44 @@ void simc__analyzer_fini(struct simc__analyzer *analyzer)
         if (analyzer->pids[pid].sections)
             simc_section_assembler_fini(analyzer->pids[pid].sections);
         simc_free(analyzer->pids[pid].sections);
+        simc_free(analyzer->pids[pid].es);
     }
-    for (unsigned i = 0; analyzer->services && i < analyzer->service_count; i++)
+    for (unsigned i = 0; analyzer->services && i < analyzer->service_count; i++) {
         simc_free(analyzer->services[i].periods);
+        simc_free(analyzer->services[i].std);
+    }
     simc_free(analyzer->pids);
     simc_free(analyzer->present);
     simc_free(analyzer->services);
     simc_free(analyzer->ca_streams);
     simc_free(analyzer->tracks);
     simc_free(analyzer->windows);
+    simc_free(analyzer->measures);
     simc_ts_stats_fini(&analyzer->stats);
     memset(analyzer, 0, sizeof *analyzer);
 }
 
-void simc__raise(struct simc__analyzer *analyzer, enum simc__check_id check, uint16_t pid,
-                 const char *what, int64_t value)
+void simc__raise_at(struct simc__analyzer *analyzer, enum simc__check_id check, uint16_t pid,
+                    uint64_t packet, uint64_t ago_27mhz, const char *what, int64_t value)
 {
     struct simc__check *row = &analyzer->checks[check];
-    uint64_t packet = analyzer->stats.packets ? analyzer->stats.packets - 1 : 0;
     if (row->count++ == 0)
         row->first_packet = packet;
     row->last_packet = packet;
     row->judged = true;
     if (analyzer->fault_count == SIMC__FAULTS_MAX)
         return;
+    uint64_t now = simc_ts_stats_time(&analyzer->stats);
+    uint64_t time = now > ago_27mhz ? now - ago_27mhz : 0;
     analyzer->faults[analyzer->fault_count++] =
-        (struct simc__fault){check, pid, packet, simc_ts_stats_time(&analyzer->stats), what, value};
+        (struct simc__fault){check, pid, packet, time, what, value};
+}
+
+void simc__raise(struct simc__analyzer *analyzer, enum simc__check_id check, uint16_t pid,
+                 const char *what, int64_t value)
+{
+    uint64_t packets = analyzer->stats.packets;
+    simc__raise_at(analyzer, check, pid, packets ? packets - 1 : 0, 0, what, value);
 }
 
 static int push_scrambling(struct simc__analyzer *analyzer, struct simc__pid *info, uint16_t pid,
@@ -157,8 +175,8 @@ static int push_packet(struct simc__analyzer *analyzer, const uint8_t *packet)
     }
     if (info->role == SIMC__ROLE_STREAM && simc_ts_unit_start(packet))
         simc__check_pes(analyzer, pid, packet, simc_ts_stats_time(&analyzer->stats));
-    if (analyzer->limits.buffers && simc_ts_stats_has_time(&analyzer->stats))
-        simc__check_buffer(analyzer, pid, simc_ts_stats_time(&analyzer->stats));
+    if (SIMC_UNLIKELY(analyzer->limits.buffers) && !error)
+        return simc__buffer_packet(analyzer, pid, packet, &event);
     return error;
 }
 
@@ -174,6 +192,7 @@ static void look_at_time(struct simc__analyzer *analyzer)
 int simc__analyzer_push(struct simc__analyzer *analyzer, const struct simc_ts_run *run)
 {
     int error = 0;
+    analyzer->run_end = analyzer->stats.packets + run->count;
     for (size_t i = 0; i < run->count; i++) {
         int failed = push_packet(analyzer, run->data + i * run->stride);
         error = error ? error : failed;
@@ -198,6 +217,11 @@ void simc__analyzer_sync(struct simc__analyzer *analyzer, const struct simc_ts_s
     analyzer->sync_losses = sync->losses;
     analyzer->bad_syncs = sync->bad_syncs;
     analyzer->skipped = sync->skipped;
+}
+
+void simc__analyzer_arrival(struct simc__analyzer *analyzer, uint64_t ns)
+{
+    analyzer->arrival_ns = ns;
 }
 
 void simc__analyzer_end(struct simc__analyzer *analyzer)

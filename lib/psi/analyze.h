@@ -4,9 +4,12 @@
 #ifndef SIMC__PSI_ANALYZE_H
 #define SIMC__PSI_ANALYZE_H
 
+#include "psi/analyze_buffer.h"
+#include "psi/pcr_filter.h"
 #include "simulcrypt/psi.h"
 
-/* The checks of TR 101 290 V1.4.1, clause 5.2: name here, number, priority, name there. */
+/* The checks of TR 101 290 V1.4.1, clause 5.2: name here, number, priority, name there; and the
+ * measurements of PCRs in 5.3.2, which have no priority there. */
 #define SIMC__CHECK_ROWS(ROW)                                      \
     ROW(SYNC_LOSS, "1.1", 1, "TS_sync_loss")                       \
     ROW(SYNC_BYTE, "1.2", 1, "Sync_byte_error")                    \
@@ -34,7 +37,10 @@
     ROW(RST, "3.7", 3, "RST_error")                                \
     ROW(TDT, "3.8", 3, "TDT_error")                                \
     ROW(EMPTY_BUFFER, "3.9", 3, "Empty_buffer_error")              \
-    ROW(DATA_DELAY, "3.10", 3, "Data_delay_error")
+    ROW(DATA_DELAY, "3.10", 3, "Data_delay_error")                 \
+    ROW(PCR_OFFSET, "PCR_FO", 3, "PCR_frequency_offset")           \
+    ROW(PCR_DRIFT, "PCR_DR", 3, "PCR_drift_rate")                  \
+    ROW(PCR_JITTER, "PCR_OJ", 3, "PCR_overall_jitter")
 
 #define SIMC__CHECK_ENUM(name, number, priority, title) SIMC__CHECK_##name,
 enum simc__check_id { SIMC__CHECK_ROWS(SIMC__CHECK_ENUM) SIMC__CHECK_COUNT };
@@ -68,11 +74,18 @@ enum {
  * TR 101 290 and TR 101 211 where a member is 0. */
 struct simc__limits {
     uint32_t pat_ms, pmt_ms, pid_ms, pcr_ms, pts_ms, unreferenced_ms, data_delay_ms;
+    uint32_t still_delay_ms; /* data_delay_ms of still pictures */
     uint32_t pcr_accuracy_ns;
+    uint32_t pcr_demarcation_mhz; /* millihertz, between drift and jitter [101290 annex I] */
+    uint32_t pcr_offset_hz;       /* of 27 MHz */
+    uint32_t pcr_drift_mhz;       /* millihertz per second */
+    uint32_t pcr_jitter_ns;       /* 0: measured, but not judged; no standard has a limit */
+    uint64_t bitrate_bps;  /* of the stream; 0: not known, so that its clocks cannot be compared */
     uint32_t cat_first_ms; /* scrambled packets without any CAT */
     uint32_t cat_ms;       /* scrambled packets, and the CAT seen before has gone */
     uint32_t si_gap_ms;    /* least time between sections of a sub-table */
-    bool buffers;          /* judge transport buffers (3.3, 3.9) as well */
+    bool buffers;          /* judge the decoder's buffers (3.3, 3.9) as well */
+    bool clock_is_loose;   /* that of arrivals: it is not good enough to judge PCR_FO */
     bool dvb;              /* NIT, SDT, EIT p/f and TDT are expected even if nothing names them */
 };
 
@@ -142,7 +155,8 @@ struct simc__service {
     struct simc__ca cas[SIMC__SERVICE_CAS_MAX];
     uint8_t tsc; /* of the present period */
     uint64_t period_count;
-    struct simc__period *periods; /* a ring of SIMC__PERIODS_MAX; NULL until a packet was seen */
+    struct simc__period *periods;  /* a ring of SIMC__PERIODS_MAX; NULL until a packet was seen */
+    struct simc__std_service *std; /* NULL: its buffers are not looked at */
 };
 
 /* What was seen of ECMs or EMMs on a PID. */
@@ -185,8 +199,11 @@ struct simc__pid {
     uint64_t quiet_since_27mhz;
     uint64_t pts_27mhz; /* stream time of the last PTS */
     bool has_pts;
-    double buffer_bytes; /* transport buffer [13818 2.4.2.3] */
-    uint64_t buffer_27mhz, buffer_empty_27mhz;
+    bool still;                               /* a descriptor announces still pictures */
+    bool has_delay;                           /* the two to follow */
+    int32_t delay_min_90khz, delay_max_90khz; /* from arrival to decoding */
+    enum simc__blind blind;                   /* its buffers are not looked at for this reason */
+    struct simc__es *es;                      /* NULL: its buffers are not looked at */
 };
 
 /* A section of a sub-table, or with number 0x100 the sub-table, and when it was seen last. */
@@ -209,6 +226,18 @@ struct simc__pcr_window {
     unsigned steady; /* windows in a row with that slope */
     uint64_t judged; /* PCRs */
     double worst_ns;
+    uint64_t first_27mhz; /* of the clock's timeline, at the first point */
+    double packet_s;      /* the ideal time of a packet; 0: not known yet */
+};
+
+/* PCR_FO, PCR_DR and PCR_OJ of one clock. */
+struct simc__pcr_measure {
+    struct simc__pcr_filter filter;
+    bool measured;
+    double longest_s;                          /* that the filter has looked */
+    double offset_hz, drift_mhz;               /* the last */
+    double jitter_ns;                          /* peak since ever */
+    bool offset_over, drift_over, jitter_over; /* reported, and not yet over */
 };
 
 struct simc__analyzer {
@@ -223,7 +252,11 @@ struct simc__analyzer {
     unsigned ca_stream_count;
     struct simc__track *tracks;
     unsigned track_count;
-    struct simc__pcr_window *windows; /* SIMC_TS_CLOCKS_MAX */
+    struct simc__pcr_window *windows;   /* SIMC_TS_CLOCKS_MAX */
+    struct simc__pcr_measure *measures; /* SIMC_TS_CLOCKS_MAX */
+    uint64_t arrival_ns; /* of the run of packets, by a clock; 0: there is no such clock */
+    uint64_t run_end;    /* index behind the last packet of the run */
+    unsigned std_stream_count, std_service_count;
     unsigned assembler_count;
     struct simc__check checks[SIMC__CHECK_COUNT];
     struct simc__fault faults[SIMC__FAULTS_MAX];
@@ -255,6 +288,9 @@ int simc__analyzer_push(struct simc__analyzer *analyzer,
                         const struct simc_ts_run *run) SIMC_MUST_CHECK;
 /* Tells how the synchroniser fares; call it in front of each run and at the end. */
 void simc__analyzer_sync(struct simc__analyzer *analyzer, const struct simc_ts_sync *sync);
+/* Tells when the next run of packets has come, by a clock that never jumps; without it they are
+ * taken to come at a constant bit rate. @param ns above 0. */
+void simc__analyzer_arrival(struct simc__analyzer *analyzer, uint64_t ns);
 /* Ends the analysis: what runs is closed. Then the report is complete. */
 void simc__analyzer_end(struct simc__analyzer *analyzer);
 
@@ -266,6 +302,16 @@ double simc__ms(uint64_t time_27mhz);
 uint64_t simc__analyzer_duration(const struct simc__analyzer *analyzer);
 /* The n-th of the periods that are kept, from the oldest on; NULL behind the last. */
 const struct simc__period *simc__service_period(const struct simc__service *service, size_t n);
+
+/* Why the buffers of a PID are not judged; SIMC__BLIND_NOT: they are. */
+enum simc__blind simc__buffer_blind(const struct simc__analyzer *analyzer, uint16_t pid);
+/* Why the delay of its data is not judged; NULL: it is. */
+const char *simc__delay_blind(const struct simc__analyzer *analyzer, uint16_t pid);
+/* Seconds of PCRs that are wanted before drift and offset are judged: with a clock, whose time
+ * comes with all that a network does, those in which the filter settles. */
+double simc__pcr_settling_s(const struct simc__analyzer *analyzer);
+/* Why an offset of PCRs is not judged; NULL: it is. */
+const char *simc__offset_blind(const struct simc__analyzer *analyzer);
 
 /* Printers. On SIMC_ENOSPC `out->at` tells the room needed. */
 void simc__analyzer_text(const struct simc__analyzer *analyzer, struct simc_writer *out);

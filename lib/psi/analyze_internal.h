@@ -13,6 +13,9 @@ static inline uint64_t simc__ms_ticks(uint32_t ms)
 /* Counts a fault, and keeps it if there is room. @param what a literal. */
 void simc__raise(struct simc__analyzer *analyzer, enum simc__check_id check, uint16_t pid,
                  const char *what, int64_t value);
+/* The same for a packet `ago_27mhz` ticks ago. */
+void simc__raise_at(struct simc__analyzer *analyzer, enum simc__check_id check, uint16_t pid,
+                    uint64_t packet, uint64_t ago_27mhz, const char *what, int64_t value);
 static inline void simc__judge(struct simc__analyzer *analyzer, enum simc__check_id check)
 {
     analyzer->checks[check].judged = true;
@@ -28,8 +31,14 @@ void simc__check_pcr(struct simc__analyzer *analyzer, uint16_t pid,
                      const struct simc_ts_event *event);
 void simc__check_pes(struct simc__analyzer *analyzer, uint16_t pid, const uint8_t *packet,
                      uint64_t now);
-/* Fills and drains the transport buffer of a PID. */
-void simc__check_buffer(struct simc__analyzer *analyzer, uint16_t pid, uint64_t now);
+/* A PTS or DTS in five bytes. @return false: its marker bits are wrong. */
+bool simc__pes_stamp(const uint8_t p[5], uint64_t *value);
+
+/* PCR_FO, PCR_DR and PCR_OJ: a window of PCRs at a constant bit rate; a PCR with its arrival by a
+ * clock; and a break, after which the bit rate or (`new_base`) the clock itself is another. */
+void simc__measure_window(struct simc__analyzer *analyzer, unsigned number);
+void simc__measure_arrival(struct simc__analyzer *analyzer, unsigned number);
+void simc__measure_break(struct simc__analyzer *analyzer, unsigned number, bool new_base);
 
 /* Takes whole sections of a PID. @return 0, SIMC_ENOMEM. */
 int simc__analyze_sections(struct simc__analyzer *analyzer, uint16_t pid, const uint8_t *packet);

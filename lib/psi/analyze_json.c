@@ -121,6 +121,35 @@ static void put_streams(const struct simc__analyzer *a, struct simc_writer *out,
     simc__text_put(out, "]");
 }
 
+/* The buffers of a model. */
+static void put_buffers(struct simc_writer *out, const struct simc__std *std, const char *blind,
+                        const struct simc__codec *codec)
+{
+    bool first = true, video = std && std->kind == SIMC__STD_VIDEO;
+    simc__text_put(out, "{");
+    boolean(out, &first, "judged", std && std->packets > 0);
+    text(out, &first, "not_judged_because", blind && *blind ? blind : NULL);
+    if (std && std->packets) {
+        if (codec && codec->profile)
+            number(out, &first, "profile", codec->profile);
+        if (codec && codec->level)
+            number(out, &first, "level", codec->level);
+        number(out, &first, "transport_bps", std->sizes.transport_bps);
+        number(out, &first, "leak_bps", std->sizes.leak_bps);
+        number(out, &first, "transport_bytes", SIMC__STD_TRANSPORT);
+        number(out, &first, "transport_most", (uint64_t)std->transport_max);
+        if (video) {
+            number(out, &first, "multiplex_bytes", std->sizes.multiplex);
+            number(out, &first, "multiplex_most", (uint64_t)std->multiplex_max);
+        }
+        number(out, &first, "main_bytes", std->sizes.elementary);
+        number(out, &first, "main_most", (uint64_t)std->elementary_max);
+        number(out, &first, "packets", std->packets);
+        number(out, &first, "access_units", std->unit_total);
+    }
+    simc__text_put(out, "}");
+}
+
 static void put_service(const struct simc__analyzer *a, struct simc_writer *out,
                         bool *first_element, const struct simc__service *service)
 {
@@ -147,6 +176,10 @@ static void put_service(const struct simc__analyzer *a, struct simc_writer *out,
     put_cas(out, service->cas, service->ca_count);
     key(out, &first, "streams");
     put_streams(a, out, service);
+    if (service->std) {
+        key(out, &first, "psi_buffers");
+        put_buffers(out, &service->std->tables, NULL, NULL);
+    }
     number(out, &first, "crypto_period_count", service->period_count);
     key(out, &first, "crypto_periods");
     simc__text_put(out, "[");
@@ -186,6 +219,62 @@ static void put_ca_stream(struct simc_writer *out, bool *first_element,
     simc__text_put(out, "}}");
 }
 
+static void put_pcrs(const struct simc__analyzer *a, struct simc_writer *out, bool *first,
+                     unsigned number_of_clock)
+{
+    const struct simc__pcr_window *window = &a->windows[number_of_clock];
+    const struct simc__pcr_measure *measure = &a->measures[number_of_clock];
+    const struct {
+        const char *name;
+        double value;
+        bool known;
+    } rows[] = {
+        {"pcr_overall_jitter_ns", measure->jitter_ns, measure->measured},
+        {"pcr_drift_mhz_per_s", measure->drift_mhz, measure->measured},
+        {"pcr_frequency_offset_hz", measure->offset_hz,
+         measure->measured && (a->arrival_ns || a->limits.bitrate_bps)},
+        {"pcr_measured_s", measure->longest_s, measure->measured},
+    };
+    number(out, first, "pcr_accuracy_judged", window->judged);
+    key(out, first, "pcr_accuracy_worst_ns");
+    simc__text_printf(out, "%.0f", window->worst_ns);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        key(out, first, rows[i].name);
+        if (rows[i].known)
+            simc__text_printf(out, "%.3f", rows[i].value);
+        else
+            simc__text_put(out, "null");
+    }
+}
+
+/* What is judged of a stream: how long its data waits, and its buffers. */
+static void put_decoding(const struct simc__analyzer *a, struct simc_writer *out, bool *first,
+                         uint16_t pid)
+{
+    const struct simc__pid *info = &a->pids[pid];
+    bool first_member = true;
+    if (info->role != SIMC__ROLE_STREAM)
+        return;
+    if (simc_stream_type_is_video(info->stream_type) ||
+        simc_stream_type_is_audio(info->stream_type)) {
+        key(out, first, "data_delay");
+        simc__text_put(out, "{");
+        text(out, &first_member, "not_judged_because", simc__delay_blind(a, pid));
+        boolean(out, &first_member, "still_pictures", info->still);
+        key(out, &first_member, "min_ms");
+        simc__text_printf(out, info->has_delay ? "%.3f" : "null", info->delay_min_90khz / 90.0);
+        key(out, &first_member, "max_ms");
+        simc__text_printf(out, info->has_delay ? "%.3f" : "null", info->delay_max_90khz / 90.0);
+        simc__text_put(out, "}");
+    }
+    if (a->limits.buffers) {
+        key(out, first, "buffers");
+        put_buffers(out, info->es ? &info->es->std : NULL,
+                    simc__blind_text(simc__buffer_blind(a, pid)),
+                    info->es ? &info->es->codec : NULL);
+    }
+}
+
 static void put_pid(const struct simc__analyzer *a, struct simc_writer *out, bool *first_element,
                     uint16_t pid)
 {
@@ -205,12 +294,9 @@ static void put_pid(const struct simc__analyzer *a, struct simc_writer *out, boo
     number(out, &first, "without_payload", stats->no_payload);
     number(out, &first, "scrambling_changes", stats->tsc_changes);
     number(out, &first, "pcrs", stats->pcrs);
-    if (stats->clock) {
-        const struct simc__pcr_window *window = &a->windows[stats->clock - 1];
-        number(out, &first, "pcr_accuracy_judged", window->judged);
-        key(out, &first, "pcr_accuracy_worst_ns");
-        simc__text_printf(out, "%.0f", window->worst_ns);
-    }
+    if (stats->clock)
+        put_pcrs(a, out, &first, stats->clock - 1u);
+    put_decoding(a, out, &first, pid);
     number(out, &first, "continuity_errors", stats->order_errors);
     number(out, &first, "announced_discontinuities", stats->announced);
     number(out, &first, "duplicates", stats->duplicates);
@@ -276,6 +362,9 @@ static void put_overview(const struct simc__analyzer *a, struct simc_writer *out
     number(out, first, "transport_errors", a->stats.transport_errors);
     number(out, first, "malformed_packets", a->stats.malformed);
     boolean(out, first, "complete", !a->dropped);
+    text(out, first, "pcr_arrival", a->arrival_ns ? "clock" : "constant bit rate");
+    number(out, first, "pcr_demarcation_mhz", a->limits.pcr_demarcation_mhz);
+    text(out, first, "pcr_offset_not_judged_because", simc__offset_blind(a));
     if (a->has_pat)
         number(out, first, "transport_stream_id", a->ts_id);
     else

@@ -178,6 +178,24 @@ static int take_pmt_descriptors(struct simc__analyzer *analyzer, struct simc__se
     return 0;
 }
 
+/* Whether a descriptor of the stream says that it has still pictures. [13818 2.6.2, 2.6.64, 2.6.95]
+ */
+static bool is_still(struct simc_slice loop)
+{
+    static const struct {
+        uint8_t tag, at, mask;
+    } rows[] = {{0x02, 0, 0x01}, {0x28, 3, 0x80}, {0x38, 12, 0x40}};
+    struct simc_descriptor descriptor;
+    while (simc_descriptor_next(&loop, &descriptor) == 0) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            if (descriptor.tag == rows[i].tag && descriptor.body.size > rows[i].at &&
+                (descriptor.body.data[rows[i].at] & rows[i].mask))
+                return true;
+        }
+    }
+    return false;
+}
+
 static int take_stream(struct simc__analyzer *analyzer, struct simc__service *service,
                        const struct simc_pmt_stream *stream, uint64_t now)
 {
@@ -195,6 +213,8 @@ static int take_stream(struct simc__analyzer *analyzer, struct simc__service *se
         if (!info->service)
             info->service = index;
         info->quiet_since_27mhz = now;
+        info->still = is_still(stream->descriptors);
+        info->blind = SIMC__BLIND_NOT;
     }
     int error = take_pmt_descriptors(analyzer, service, stream->descriptors, stream->pid);
     /* Packets of the stream may have come before the PMT. */

@@ -168,6 +168,142 @@ static void put_pids(const struct simc__analyzer *a, struct simc_writer *out)
     }
 }
 
+/* How PCRs come, by the clock that decides when packets do. */
+static void put_pcrs(const struct simc__analyzer *a, struct simc_writer *out)
+{
+    const char *why = simc__offset_blind(a);
+    if (!a->stats.clock_count)
+        return;
+    simc__text_printf(out, "PCRs, %s; drift and jitter part at %u mHz\n",
+                      a->arrival_ns           ? "arriving by the clock of this computer"
+                      : a->limits.bitrate_bps ? "arriving at the constant bit rate that is given"
+                                              : "arriving at a constant bit rate",
+                      a->limits.pcr_demarcation_mhz);
+    for (unsigned i = 0; i < a->stats.clock_count; i++) {
+        const struct simc__pcr_measure *measure = &a->measures[i];
+        const struct simc__pcr_window *window = &a->windows[i];
+        simc__text_printf(out, "  PID 0x%04x ", a->stats.clock_pids[i]);
+        if (window->judged)
+            simc__text_printf(out, "accuracy %.0f ns, ", window->worst_ns);
+        if (!measure->measured) {
+            simc__text_put(out, "offset, drift and jitter are not measured: no 3 s of PCRs ");
+            simc__text_put(out, a->arrival_ns ? "in a row\n" : "at a constant bit rate\n");
+            continue;
+        }
+        simc__text_printf(out, "jitter %.0f ns, drift %.3f mHz/s", measure->jitter_ns,
+                          measure->drift_mhz);
+        if (a->arrival_ns || a->limits.bitrate_bps)
+            simc__text_printf(out, ", offset %.3f Hz", measure->offset_hz);
+        simc__text_printf(out, ", in %.1f s", measure->longest_s);
+        if (measure->longest_s < simc__pcr_settling_s(a))
+            simc__text_printf(out, "; judged from %.0f s on", simc__pcr_settling_s(a));
+        simc__text_printf(out, "%s%s\n", why ? "; no judgement of the offset: " : "",
+                          why ? why : "");
+    }
+}
+
+static void put_level(struct simc_writer *out, const char *name, double most, unsigned size)
+{
+    simc__text_printf(out, "; %s %.0f of %u", name, most, size);
+}
+
+static void put_buffers_of(struct simc_writer *out, const struct simc__std *std)
+{
+    put_level(out, "TB", std->transport_max, SIMC__STD_TRANSPORT);
+    if (std->kind == SIMC__STD_VIDEO)
+        put_level(out, "MB", std->multiplex_max, std->sizes.multiplex);
+    put_level(out,
+              std->kind == SIMC__STD_VIDEO    ? "EB"
+              : std->kind == SIMC__STD_TABLES ? "Bsys"
+                                              : "B",
+              std->elementary_max, std->sizes.elementary);
+    simc__text_printf(out, "; Rx %.3f kbit/s", kbit(std->sizes.transport_bps));
+}
+
+/* Why nothing, or not everything, was judged. */
+static void put_blind(struct simc_writer *out, enum simc__blind blind, bool in_part)
+{
+    if (blind != SIMC__BLIND_NOT)
+        simc__text_printf(out, "%s, because %s", in_part ? "; not judged any more" : " not judged",
+                          simc__blind_text(blind));
+    simc__text_put(out, "\n");
+}
+
+static void put_buffers(const struct simc__analyzer *a, struct simc_writer *out)
+{
+    if (!a->limits.buffers)
+        return;
+    simc__text_put(out, "Buffers of the system target decoder, bytes at most\n");
+    for (unsigned i = 0; i < a->service_count; i++) {
+        const struct simc__service *service = &a->services[i];
+        if (!service->std || !service->std->tables.packets)
+            continue;
+        simc__text_printf(out, "  PSI of service %u", service->id);
+        put_buffers_of(out, &service->std->tables);
+        simc__text_put(out, "\n");
+    }
+    for (unsigned pid = 0; pid < SIMC_TS_PID_COUNT; pid++) {
+        const struct simc__pid *info = &a->pids[pid];
+        if (info->role != SIMC__ROLE_STREAM || !a->stats.pids[pid].packets)
+            continue;
+        bool judged = info->es && info->es->std.packets;
+        simc__text_printf(out, "  PID 0x%04x", pid);
+        if (judged && info->es->codec.level)
+            simc__text_printf(out, " profile %u level %u", info->es->codec.profile,
+                              info->es->codec.level);
+        else if (judged && info->es->codec.profile)
+            simc__text_printf(out, " profile and level 0x%02x", info->es->codec.profile);
+        if (judged)
+            put_buffers_of(out, &info->es->std);
+        put_blind(out, simc__buffer_blind(a, (uint16_t)pid), judged);
+    }
+}
+
+/* How long data waits in the decoder (3.10). */
+static void put_delays(const struct simc__analyzer *a, struct simc_writer *out)
+{
+    bool first = true;
+    for (unsigned pid = 0; pid < SIMC_TS_PID_COUNT; pid++) {
+        const struct simc__pid *info = &a->pids[pid];
+        if (info->role != SIMC__ROLE_STREAM || !a->stats.pids[pid].packets ||
+            !(simc_stream_type_is_video(info->stream_type) ||
+              simc_stream_type_is_audio(info->stream_type)))
+            continue;
+        const char *why = simc__delay_blind(a, (uint16_t)pid);
+        if (first)
+            simc__text_put(out, "Delay of data, from arrival to decoding\n");
+        first = false;
+        simc__text_printf(out, "  PID 0x%04x ", pid);
+        if (why)
+            simc__text_printf(out, "not judged, because %s\n", why);
+        else
+            simc__text_printf(out, "%.1f to %.1f ms%s\n", info->delay_min_90khz / 90.0,
+                              info->delay_max_90khz / 90.0, info->still ? ", still pictures" : "");
+    }
+}
+
+/* Why a check has nothing to judge, where that is not plain from what it is for. */
+static const char *unjudged(const struct simc__analyzer *a, size_t check)
+{
+    switch (check) {
+    case SIMC__CHECK_BUFFER:
+    case SIMC__CHECK_EMPTY_BUFFER:
+        return a->limits.buffers ? ": see the buffers above" : ": wants --buffers";
+    case SIMC__CHECK_DATA_DELAY:
+        return ": see the delays above";
+    case SIMC__CHECK_PCR_ACCURACY:
+        return ": not a constant bit rate, or too short";
+    case SIMC__CHECK_PCR_OFFSET:
+        return a->arrival_ns ? ": see the PCRs above" : ": wants --bitrate, or a live input";
+    case SIMC__CHECK_PCR_DRIFT:
+        return ": see the PCRs above";
+    case SIMC__CHECK_PCR_JITTER:
+        return ": no limit is set (--pcr-jitter)";
+    default:
+        return "";
+    }
+}
+
 static void put_checks(const struct simc__analyzer *a, struct simc_writer *out)
 {
     unsigned failed = 0;
@@ -180,8 +316,10 @@ static void put_checks(const struct simc__analyzer *a, struct simc_writer *out)
         if (check->count)
             simc__text_printf(out, "%llu, first at packet %llu\n", (unsigned long long)check->count,
                               (unsigned long long)check->first_packet);
+        else if (check->judged)
+            simc__text_put(out, "good\n");
         else
-            simc__text_put(out, check->judged ? "good\n" : "not judged\n");
+            simc__text_printf(out, "not judged%s\n", unjudged(a, i));
     }
     if (!failed)
         return;
@@ -212,5 +350,8 @@ void simc__analyzer_text(const struct simc__analyzer *a, struct simc_writer *out
         put_ca(out, &a->cat[i], "EMM");
     put_ca_streams(a, out);
     put_pids(a, out);
+    put_pcrs(a, out);
+    put_delays(a, out);
+    put_buffers(a, out);
     put_checks(a, out);
 }

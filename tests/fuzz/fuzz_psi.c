@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* Fuzz target: sections, tables, descriptors and text. libFuzzer or the corpus replay calls it.
+/* Fuzz target: sections, tables, descriptors and text; and the headers of video and audio streams.
+ * libFuzzer or the corpus replay calls it.
  *
  * The input is one section; its length is made right unless byte 1 has bit 6 clear. Whatever a
- * table reads as is built again and must read the same. */
+ * table reads as is built again and must read the same. The same bytes are read as headers. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "psi/codec.h"
 #include "simulcrypt/psi.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -127,6 +129,36 @@ static void tables_of_dvb(const struct simc_section *section)
     }
 }
 
+/* Sizes that are told can be worked with: rates that empty buffers, buffers that hold a packet. */
+static void check_sizes(const struct simc__std_sizes *sizes, bool video)
+{
+    check(sizes->transport_bps >= 64000 && sizes->transport_bps < UINT64_C(1) << 40);
+    check((sizes->leak_bps > 0) == video);
+    check((sizes->multiplex >= 188) == video);
+    check(sizes->elementary < 1u << 30);
+}
+
+static void read_headers(struct simc_slice bytes)
+{
+    int (*const readers[])(struct simc_slice, struct simc__codec *) = {
+        simc__codec_mpeg_video, simc__codec_avc, simc__codec_hevc};
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        struct simc__codec codec;
+        int result = readers[i](bytes, &codec);
+        check(result == 0 || result == SIMC_EPROTO || result == SIMC_ENOTFOUND);
+        if (result == 0)
+            check_sizes(&codec.sizes, true);
+    }
+    for (unsigned kind = SIMC__CODEC_MPEG_AUDIO; kind <= SIMC__CODEC_AAC; kind++) {
+        struct simc__audio_frame frame;
+        if (bytes.size < SIMC__AUDIO_HEADER ||
+            simc__audio_frame_read((enum simc__codec_kind)kind, bytes.data, &frame) != 0)
+            continue;
+        check(frame.size >= SIMC__AUDIO_HEADER && frame.duration_27mhz > 0);
+        check_sizes(&frame.sizes, false);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct simc_section section;
@@ -135,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *bytes = malloc(size);
     check(bytes != NULL);
     memcpy(bytes, data, size);
+    read_headers(simc_slice(bytes, size));
     if (bytes[1] & 0x40) {
         bytes[1] = (uint8_t)((bytes[1] & 0xf0) | (size - 3) >> 8);
         bytes[2] = (uint8_t)(size - 3);

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSL-1.0
 # `simulcrypt ts analyze` and `ts sections` on streams made by ffmpeg: no false alarm on any of
-# them, what is broken is found, and tshark, tsinfo and tsreport read the same. `make check` runs
-# it.
+# them, what is broken is found, and tshark, tsinfo and tsreport read the same. ts-decoder.t does
+# the same for decoder buffers and the clocks of PCRs. `make check` runs it.
 use strict;
 use warnings;
 
@@ -94,7 +94,7 @@ sub tshark {
 sub compare_with_tshark {
     my ($path, $json) = @_;
     my %ours = pids_of($json);
-    my (%packets, %pcrs, %first, %last);
+    my (%packets, %pcrs, %first, %last, @values);
     my $index = 0;
     for my $row (tshark($path, '', 'mp2t.pid', 'mp2t.af.pcr')) {
         my $pid = hex $row->[0];
@@ -102,6 +102,7 @@ sub compare_with_tshark {
         $index++;
         next if $row->[1] eq '';
         $pcrs{$pid}++;
+        push @values, hex $row->[1];
         $last{$pid} = [$index, hex $row->[1]];
         $first{$pid} ||= $last{$pid};
     }
@@ -138,12 +139,12 @@ sub compare_with_tshark {
         $service->{id} => join ' ', $service->{pcr_pid},
             (map { $_->{type} } @{$service->{streams}}), map { $_->{pid} } @{$service->{streams}}
     } @{$json->{services}}}, \%pmts, 'PMTs as tshark');
-    return;
+    return @values;
 }
 
 # tsinfo names programmes, PMT PIDs and streams; tsreport counts packets and looks at PCRs.
 sub compare_with_tstools {
-    my ($path, $json) = @_;
+    my ($path, $json, $is_constant, @pcrs) = @_;
     my $info = run(['tsinfo', '-max', 1000, $path]);
     my %programs;
     $programs{$1} = hex $2
@@ -159,6 +160,41 @@ sub compare_with_tstools {
     my $report = run(['tsreport', $path]);
     my ($packets) = $report->{out} =~ /(\d+) TS packets/;
     is($packets, $json->{packets}, 'packets as tsreport') or diag($report->{out}, $report->{err});
+
+    # Its own list of PCRs, and the bytes per second between the first and the last of them.
+    my $timing = run(['tsreport', '-timing', $path]);
+    my @theirs = $timing->{out} =~ /^ \.\. PCR\s+(\d+)/mg;
+    is("@theirs", "@pcrs", 'every PCR as tsreport and tshark: ' . @theirs);
+    my $mine = 0;
+    $mine += $_->{pcrs} for @{$json->{pids}};
+    is(scalar @theirs, $mine, 'and as many');
+    my ($byterate) = $timing->{out} =~ /.*Mean byterate\s+(\d+)/s;
+    cmp_ok(abs($json->{bitrate_bps} / (8 * $byterate) - 1), '<', 0.001, 'the bit rate as tsreport');
+    compare_delays($path, $json) if $is_constant;
+    return;
+}
+
+# How far time stamps are ahead of the PCR, by tsreport; it knows the time between two PCRs at a
+# constant bit rate only.
+sub compare_delays {
+    my ($path, $json) = @_;
+    my %ours = pids_of($json);
+    for my $service (@{$json->{services}}) {
+        my $report = run(['tsreport', '-b', '-prog', $service->{id}, $path]);
+        my ($bad) = $report->{out} =~ /Bad \(>\.1s\) gaps: (\d+)/;
+        my ($found) = $report->{out} =~ /PCRs found: (\d+)/;
+        is("$found $bad", "$ours{$service->{pcr_pid}}{pcrs} 0", 'PCRs of the service as tsreport');
+        # Of streams with PTS and DTS it tells both; the DTS come last.
+        for my $part (split /^Stream \d+: PID /m, $report->{out}) {
+            my ($pid) = $part =~ /\A[0-9a-f]{4} \( *(\d+)\)/ or next;
+            my @least = $part =~ /Minimum difference was (\d+)t/g;
+            my @most = $part =~ /Maximum difference was (\d+)t/g;
+            my $delay = $ours{$pid}{data_delay};
+            cmp_ok(abs($delay->{min_ms} * 90 - $least[-1]), '<=', 2,
+                "PID $pid is decoded after $delay->{min_ms} ms at least");
+            cmp_ok(abs($delay->{max_ms} * 90 - $most[-1]), '<=', 2, "and $delay->{max_ms} at most");
+        }
+    }
     return;
 }
 
@@ -180,8 +216,16 @@ for my $row (@streams) {
                 "streams of service $service->{id}");
             ok(length $service->{name}, "it has a name: $service->{name}");
         }
-        compare_with_tshark($path, $json);
-        compare_with_tstools($path, $json);
+        my @pcrs = compare_with_tshark($path, $json);
+        my $is_constant = grep { $_ eq '-muxrate' } @$arguments;
+        is($json->{pcr_arrival}, 'constant bit rate', 'how PCRs are taken to come');
+        for my $pid ($is_constant ? (grep { $_->{pcrs} } @{$json->{pids}}) : ()) {
+            next if $json->{duration_ms} < 6000;
+            cmp_ok(abs $pid->{pcr_drift_mhz_per_s}, '<', 75, "no drift of PID $pid->{pid}");
+            cmp_ok($pid->{pcr_overall_jitter_ns}, '<', 500, 'and no jitter');
+            is($pid->{pcr_frequency_offset_hz}, undef, 'of an offset nobody can know');
+        }
+        compare_with_tstools($path, $json, $is_constant, @pcrs);
         my $dvb = simulcrypt(['ts', 'analyze', '--priority', 0, '--dvb', $path]);
         is($dvb->{status}, $EXIT_GOOD, 'text, and --priority 0 forgives everything');
         like($dvb->{out}, qr/^Services\n.*^TR 101 290\n/ms, 'the text has its parts');

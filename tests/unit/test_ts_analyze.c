@@ -58,6 +58,7 @@ struct fault {
     enum kind extra; /* sent once more at extra_ms, in the place of video */
     unsigned extra_ms;
     void (*change)(uint8_t *packet, unsigned ms);
+    struct simc__limits limits;
 };
 
 static uint8_t section_bytes[SIMC_SECTION_SIZE_MAX];
@@ -186,7 +187,7 @@ static struct simc__analyzer analyzer;
 static void analyze(const struct fault *fault, unsigned length_ms)
 {
     uint8_t cc[SIMC_TS_PID_COUNT] = {0};
-    ck_assert_int_eq(simc__analyzer_init(&analyzer, NULL), 0);
+    ck_assert_int_eq(simc__analyzer_init(&analyzer, &fault->limits), 0);
     for (unsigned ms = 0; ms < length_ms; ms++) {
         uint8_t packet[SIMC_TS_SIZE];
         enum kind kind = kind_at(ms, fault);
@@ -379,6 +380,18 @@ static void early_data(uint8_t *packet, unsigned ms)
         packet[12 + 9 + 2] = 0xff, packet[12 + 9 + 1] = (uint8_t)(packet[12 + 9 + 1] + 1);
 }
 
+/* A quarter of a ppm per second. */
+static void drift_pcr(uint8_t *packet, unsigned ms)
+{
+    move_pcr(packet, (int64_t)(0.25e-6 / 2 * ms * ms / 1000 * TICKS));
+}
+
+/* 50 ppm. */
+static void stretch_pcr(uint8_t *packet, unsigned ms)
+{
+    move_pcr(packet, (int64_t)(ms * 50e-6 * TICKS));
+}
+
 static void foreign_table(uint8_t *packet, unsigned ms)
 {
     if (ms == 7)
@@ -418,6 +431,13 @@ static const struct fault faults[] = {
      .to_ms = 8000},
     {"TDT twice", SIMC__CHECK_TDT, .extra = TDT, .extra_ms = 10014},
     {"a foreign table on the PID of the TDT", SIMC__CHECK_TDT, .change = foreign_table},
+    {"PCRs that drift", SIMC__CHECK_PCR_DRIFT, .change = drift_pcr},
+    {"PCRs that drift, seen quickly", SIMC__CHECK_PCR_DRIFT, .change = drift_pcr,
+     .limits = {.pcr_demarcation_mhz = 100}},
+    {"PCRs of another frequency", SIMC__CHECK_PCR_OFFSET, .change = stretch_pcr,
+     .limits = {.bitrate_bps = 1504000}},
+    {"PCRs that shake", SIMC__CHECK_PCR_ACCURACY, .change = shake_pcr,
+     .limits = {.pcr_jitter_ns = 500}, ALSO(PCR_JITTER)},
 };
 
 START_TEST(each_fault_is_found_by_its_check_only)
@@ -434,6 +454,262 @@ START_TEST(each_fault_is_found_by_its_check_only)
     simc__analyzer_fini(&analyzer);
 }
 END_TEST
+
+/* Without a bit rate that is known from elsewhere, an offset cannot be seen; within their limits
+ * offset and drift are no faults. */
+static void drift_slowly(uint8_t *packet, unsigned ms)
+{
+    move_pcr(packet, (int64_t)(2.5e-9 / 2 * ms * ms / 1000 * TICKS + ms * 25e-6 * TICKS));
+}
+
+START_TEST(small_or_unseen_offsets_are_no_faults)
+{
+    static const struct fault rows[] = {
+        {.change = stretch_pcr},
+        {.change = drift_slowly, .limits = {.bitrate_bps = 1504000}},
+        {.change = announce_pcr, .limits = {.bitrate_bps = 1504000}},
+    };
+    analyze(&rows[_i], LENGTH_MS);
+    ck_assert_uint_eq(analyzer.fault_count, 0);
+    ck_assert_int_eq(analyzer.checks[SIMC__CHECK_PCR_OFFSET].judged, _i != 0);
+    ck_assert(analyzer.checks[SIMC__CHECK_PCR_DRIFT].judged);
+    if (_i == 1) {
+        ck_assert_double_ge(analyzer.measures[0].offset_hz, 26e6 * 25e-6);
+        ck_assert_double_le(analyzer.measures[0].offset_hz, 28e6 * 25e-6);
+    }
+    simc__analyzer_fini(&analyzer);
+}
+END_TEST
+
+/* Live: the stream comes in datagrams of seven by a clock that is slow, with some jitter. */
+START_TEST(arrivals_by_a_clock_are_measured)
+{
+    static const struct {
+        double slow;
+        bool loose;
+        unsigned wanted;
+    } rows[] = {{1, false, 0}, {1.0001, false, 1}, {0.9999, false, 1}, {1.0001, true, 0}};
+    const struct simc__limits limits = {.clock_is_loose = rows[_i].loose};
+    struct unit_random random = unit_random(4);
+    uint8_t packets[7 * SIMC_TS_SIZE];
+    ck_assert_int_eq(simc__analyzer_init(&analyzer, &limits), 0);
+    for (unsigned ms = 0; ms < 110000; ms++) {
+        uint8_t *packet = packets + ms % 7 * SIMC_TS_SIZE;
+        simc_ts_null(packet);
+        if (ms % 20 == 0)
+            make_stream_packet(packet, PICTURE, VIDEO, ms, ms / 20);
+        if (ms % 7 != 6)
+            continue;
+        uint16_t noise;
+        unit_random_fill(&random, (uint8_t *)&noise, sizeof noise);
+        struct simc_ts_run run = {packets, 7, SIMC_TS_SIZE, 0};
+        simc__analyzer_arrival(&analyzer, (uint64_t)(5e9 + ms * 1e6 * rows[_i].slow + noise % 500));
+        ck_assert_int_eq(simc__analyzer_push(&analyzer, &run), 0);
+    }
+    const struct simc__pcr_measure *measure = &analyzer.measures[0];
+    ck_assert(measure->measured);
+    ck_assert_double_ge(measure->longest_s, 109);
+    double wanted_hz = (1 / rows[_i].slow - 1) * 27e6;
+    ck_assert_double_ge(measure->offset_hz, wanted_hz - 1);
+    ck_assert_double_le(measure->offset_hz, wanted_hz + 1);
+    ck_assert_double_le(measure->jitter_ns, 1000);
+    ck_assert_uint_eq(analyzer.checks[SIMC__CHECK_PCR_OFFSET].count, rows[_i].wanted);
+    ck_assert_uint_eq(analyzer.checks[SIMC__CHECK_PCR_DRIFT].count, 0);
+    simc__analyzer_fini(&analyzer);
+}
+END_TEST
+
+/* ---- buffers ---- */
+
+/* How the stream with real headers is bent; times in milliseconds. */
+struct bend {
+    const char *name;
+    unsigned found;       /* bit n: check n */
+    enum simc__blind why; /* of the video */
+    uint8_t level;        /* level_idc */
+    uint8_t type;         /* of the video; 0: H.264 */
+    int shift_ms;         /* time stamps from second 2 on */
+    bool scrambled, no_stamps, no_set, no_start, still;
+};
+
+static const struct simc_pmt_stream *bent_streams(const struct bend *bend)
+{
+    static const uint8_t still[] = {0x28, 4, 66, 0xc0, 31, 0x80};
+    static struct simc_pmt_stream streams[2];
+    streams[0] = (struct simc_pmt_stream){bend->type ? bend->type : 0x1b, VIDEO, {NULL, 0}};
+    if (bend->still)
+        streams[0].descriptors = simc_slice(still, sizeof still);
+    streams[1] = (struct simc_pmt_stream){0x0f, AUDIO, {NULL, 0}};
+    return streams;
+}
+
+static struct simc_slice bent_table(const struct bend *bend, bool pmt)
+{
+    static const struct simc_pat_entry program = {1, PMT_PID};
+    struct simc_writer out = simc_writer(section_bytes, sizeof section_bytes);
+    const struct simc_pmt head = {1, VIDEO, {NULL, 0}, {NULL, 0}};
+    int error = pmt ? simc_pmt_build(&out, &head, 5, bent_streams(bend), 2)
+                    : simc_pat_build(&out, 77, 3, &program, 1);
+    ck_assert_int_eq(error, 0);
+    return simc_slice(section_bytes, out.at);
+}
+
+/* A PES packet with a PTS 400 ms ahead, and what the first picture, or the first frame needs. */
+static void bent_payload(uint8_t payload[SIMC_TS_PAYLOAD_MAX], const struct bend *bend, bool sound,
+                         unsigned ms)
+{
+    static const uint8_t avc[] = {0,    0,    0,    1,  9,    0x10, 0, 0, 0,   1,
+                                  0x67, 0x42, 0xc0, 31, 0x80, 0,    0, 1, 0x65};
+    static const uint8_t adts[] = {0xff, 0xf1, 0x4c, 0x40, 0x0a, 0xbf, 0xfc}; /* 85 bytes */
+    int ahead = sound ? 100 : 400 + (ms >= 2000 ? bend->shift_ms : 0);
+    uint64_t pts = ((uint64_t)ms * 90 + (uint64_t)((int64_t)ahead * 90 + 900000)) & 0x1ffffffff;
+    const uint8_t pes[] = {0,
+                           0,
+                           1,
+                           0xe0,
+                           0,
+                           0,
+                           0x84,
+                           bend->no_stamps ? 0 : 0x80,
+                           5,
+                           (uint8_t)(0x21 | (pts >> 29 & 0xe)),
+                           (uint8_t)(pts >> 22),
+                           (uint8_t)(pts >> 14 | 1),
+                           (uint8_t)(pts >> 7),
+                           (uint8_t)(pts << 1 | 1)};
+    memset(payload, 0x55, SIMC_TS_PAYLOAD_MAX);
+    memcpy(payload, pes, sizeof pes);
+    if (sound) {
+        memcpy(payload + sizeof pes, adts, sizeof adts);
+        memcpy(payload + sizeof pes + 85, adts, sizeof adts);
+    } else if (!bend->no_start) {
+        memcpy(payload + sizeof pes, avc, sizeof avc);
+        payload[sizeof pes + 13] = bend->level;
+        if (bend->no_set)
+            payload[sizeof pes + 10] = 0x68;
+    }
+}
+
+/* 1000 packets a second: PSI, each 40 ms a picture of ten packets with a PCR, sound, and nulls. */
+static void analyze_bent(const struct bend *bend)
+{
+    uint8_t cc[SIMC_TS_PID_COUNT] = {0};
+    const struct simc__limits limits = {.buffers = true};
+    ck_assert_int_eq(simc__analyzer_init(&analyzer, &limits), 0);
+    for (unsigned ms = 0; ms < 6000; ms++) {
+        uint8_t packet[SIMC_TS_SIZE], payload[SIMC_TS_PAYLOAD_MAX];
+        unsigned at = ms % 40;
+        simc_ts_null(packet);
+        if (at == 30 || at == 31) {
+            struct simc_slice section = bent_table(bend, at == 31);
+            uint16_t pid = at == 31 ? PMT_PID : SIMC_PID_PAT;
+            struct simc_writer out = simc_writer(packet, sizeof packet);
+            ck_assert_int_eq(
+                simc_sections_pack(&section, 1, SIMC_SECTIONS_APART, pid, &cc[pid], &out), 0);
+        } else if (at < 10 || at == 20) {
+            bool starts = at == 0 || at == 20;
+            uint16_t pid = at == 20 ? AUDIO : VIDEO;
+            struct simc_ts_header header = {.pid = pid,
+                                            .cc = cc[pid]++ & 0xf,
+                                            .unit_start = starts,
+                                            .tsc = bend->scrambled && at < 10 ? SIMC_TSC_EVEN
+                                                                              : SIMC_TSC_CLEAR};
+            struct simc_ts_adaptation field = {
+                .present = at == 0, .has_pcr = true, .pcr_27mhz = (uint64_t)ms * TICKS + 270000000};
+            memset(payload, 0x55, sizeof payload);
+            if (starts)
+                bent_payload(payload, bend, at == 20, ms);
+            size_t size = at == 0 ? 176 : 184;
+            ck_assert_int_eq(simc_ts_write(packet, &header, &field, simc_slice(payload, size)), 0);
+        }
+        struct simc_ts_run run = {packet, 1, SIMC_TS_SIZE, 0};
+        ck_assert_int_eq(simc__analyzer_push(&analyzer, &run), 0);
+    }
+    simc__analyzer_end(&analyzer);
+}
+
+#define BIT(check) (1u << SIMC__CHECK_##check)
+
+static const struct bend bends[] = {
+    {"straight", 0, SIMC__BLIND_NOT, .level = 31},
+    {"data too late", BIT(BUFFER), SIMC__BLIND_NOT, .level = 31, .shift_ms = -450},
+    {"data too early", BIT(DATA_DELAY), SIMC__BLIND_NOT, .level = 31, .shift_ms = 700},
+    {"still pictures may be early", 0, SIMC__BLIND_NOT, .level = 31, .shift_ms = 700,
+     .still = true},
+    {"more than its level has room for", BIT(BUFFER) | BIT(EMPTY_BUFFER), SIMC__BLIND_NOT,
+     .level = 10},
+    {"scrambled", BIT(CAT), SIMC__BLIND_SCRAMBLED, .level = 31, .scrambled = true},
+    {"no time stamps", 0, SIMC__BLIND_NO_STAMPS, .level = 31, .no_stamps = true},
+    {"no parameter set", 0, SIMC__BLIND_NO_HEADER, .level = 31, .no_set = true},
+    {"no such level", 0, SIMC__BLIND_NO_SIZES, .level = 33},
+    {"no pictures", 0, SIMC__BLIND_NO_ALIGNMENT, .level = 31, .no_start = true},
+    {"another codec", 0, SIMC__BLIND_NO_CODEC, .level = 31, .type = 0x10},
+};
+
+START_TEST(buffers_find_what_is_wrong_and_nothing_else)
+{
+    const struct bend *bend = &bends[_i];
+    analyze_bent(bend);
+    for (size_t i = 0; i < SIMC__CHECK_COUNT; i++)
+        ck_assert_msg((analyzer.checks[i].count > 0) == (bend->found >> i & 1),
+                      "%s: check %s has %llu", bend->name, simc__check_rows[i].number,
+                      (unsigned long long)analyzer.checks[i].count);
+    enum simc__blind why = simc__buffer_blind(&analyzer, VIDEO);
+    ck_assert_msg(why == bend->why, "%s: %s", bend->name, simc__blind_text(why));
+    bool judged = analyzer.pids[VIDEO].es && analyzer.pids[VIDEO].es->std.packets > 0;
+    ck_assert_int_eq(judged, why == SIMC__BLIND_NOT);
+    ck_assert_int_eq(simc__buffer_blind(&analyzer, AUDIO),
+                     bend->no_stamps ? SIMC__BLIND_NO_STAMPS : SIMC__BLIND_NOT);
+    ck_assert_uint_gt(analyzer.services[0].std->tables.packets, 200);
+    simc__analyzer_fini(&analyzer);
+}
+END_TEST
+
+/* The same stream by hand: 400 ms of pictures of 1797 bytes wait in EB, two frames of sound in B.
+ */
+START_TEST(levels_of_buffers_are_those_of_the_stream)
+{
+    analyze_bent(&bends[0]);
+    const struct simc__std *pictures = &analyzer.pids[VIDEO].es->std;
+    ck_assert_double_ge(pictures->elementary_max, 10 * 1818 - 5);
+    ck_assert_double_le(pictures->elementary_max, 11 * 1818);
+    ck_assert_double_le(pictures->multiplex_max, 184 + 1);
+    ck_assert_uint_eq(pictures->unit_total, 6000 / 40 - 2);
+    ck_assert_uint_eq(analyzer.pids[AUDIO].es->std.unit_total, 2 * (6000 / 40 - 2));
+    ck_assert_double_ge(analyzer.pids[AUDIO].es->std.elementary_max, 3 * 170);
+    ck_assert_double_le(analyzer.pids[AUDIO].es->std.elementary_max, 4 * 170);
+    ck_assert_int_eq(analyzer.pids[VIDEO].delay_min_90khz, 36000);
+    ck_assert_int_eq(analyzer.pids[VIDEO].delay_max_90khz, 36000);
+    ck_assert_ptr_null(simc__delay_blind(&analyzer, VIDEO));
+    simc__analyzer_fini(&analyzer);
+}
+END_TEST
+
+static int analyze_with_buffers(void *unused)
+{
+    static uint8_t packets[200 * SIMC_TS_SIZE];
+    const struct simc__limits limits = {.buffers = true};
+    struct simc__analyzer *one = unused;
+    uint8_t cc[3] = {0, 0, 0};
+    int error = simc__analyzer_init(one, &limits);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < 200; i++) {
+        uint8_t *packet = packets + i * SIMC_TS_SIZE;
+        struct simc_slice section = bent_table(&bends[0], i % 2);
+        struct simc_writer out = simc_writer(packet, SIMC_TS_SIZE);
+        ck_assert_int_eq(simc_sections_pack(&section, 1, SIMC_SECTIONS_APART,
+                                            i % 2 ? PMT_PID : SIMC_PID_PAT, &cc[i % 2], &out),
+                         0);
+        if (i % 4 == 3)
+            make_stream_packet(packet, PICTURE, VIDEO, i * 5, cc[2]++);
+    }
+    struct simc_ts_run run = {packets, 200, SIMC_TS_SIZE, 0};
+    error = simc__analyzer_push(one, &run);
+    simc__analyzer_end(one);
+    simc__analyzer_fini(one);
+    return error;
+}
 
 START_TEST(an_announced_time_base_is_no_fault)
 {
@@ -501,6 +777,7 @@ static int init_only(void *context)
 START_TEST(no_memory_is_reported)
 {
     ck_assert_uint_gt(unit_fail_each_allocation(init_only, &analyzer, true), 10);
+    ck_assert_uint_gt(unit_fail_each_allocation(analyze_with_buffers, &analyzer, true), 12);
 }
 END_TEST
 
@@ -514,6 +791,11 @@ Suite *suite_ts_analyze(void)
     tcase_add_test(tests, periods_are_a_ring);
     tcase_add_loop_test(tests, each_fault_is_found_by_its_check_only, 0, (int)UNIT_COUNT(faults));
     tcase_add_test(tests, an_announced_time_base_is_no_fault);
+    tcase_add_loop_test(tests, small_or_unseen_offsets_are_no_faults, 0, 3);
+    tcase_add_loop_test(tests, arrivals_by_a_clock_are_measured, 0, 4);
+    tcase_add_loop_test(tests, buffers_find_what_is_wrong_and_nothing_else, 0,
+                        (int)UNIT_COUNT(bends));
+    tcase_add_test(tests, levels_of_buffers_are_those_of_the_stream);
     tcase_add_test(tests, reports_print_whole_and_valid);
     tcase_add_test(tests, random_packets_do_no_harm);
     tcase_add_test(tests, no_memory_is_reported);
