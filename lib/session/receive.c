@@ -383,8 +383,11 @@ static bool other_version(struct simc_session *session, struct simc__step *step)
         return false;
     if (session->role == SIMC__ROLE_SCS && !session->common.strict) {
         if (!session->version_told) {
+            /* The notice is about the connection; the message may be a stream's. */
+            bool is_stream = step->is_stream;
             step->is_stream = false;
             simc__notice(session, step, SIMC_NOTICE_VERSION, NULL);
+            step->is_stream = is_stream;
         }
         session->version_told = true;
         return false;
