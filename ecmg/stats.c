@@ -3,16 +3,13 @@
 #include "ecmg/ecmg.h"
 
 /* Every error_status that the standard names [table 6]; one more for all the others. */
-#define STATUS_ROWS(ROW)                                                                    \
-    ROW(0x0001)                                                                             \
-    ROW(0x0002)                                                                             \
-    ROW(0x0003)                                                                             \
-    ROW(0x0004)                                                                             \
-    ROW(0x0005)                                                                             \
-    ROW(0x0006)                                                                             \
-    ROW(0x0007) ROW(0x0008) ROW(0x0009) ROW(0x000A) ROW(0x000B) ROW(0x000C) ROW(0x000D)     \
-        ROW(0x000E) ROW(0x000F) ROW(0x0010) ROW(0x0011) ROW(0x0012) ROW(0x0013) ROW(0x0014) \
-            ROW(0x0015) ROW(0x7000) ROW(0x7001)
+/* clang-format off */
+#define STATUS_ROWS(ROW)                                                                  \
+    ROW(0x0001) ROW(0x0002) ROW(0x0003) ROW(0x0004) ROW(0x0005) ROW(0x0006) ROW(0x0007)   \
+    ROW(0x0008) ROW(0x0009) ROW(0x000A) ROW(0x000B) ROW(0x000C) ROW(0x000D) ROW(0x000E)   \
+    ROW(0x000F) ROW(0x0010) ROW(0x0011) ROW(0x0012) ROW(0x0013) ROW(0x0014) ROW(0x0015)   \
+    ROW(0x7000) ROW(0x7001)
+/* clang-format on */
 
 #define STATUS_NUMBER(value) value,
 #define STATUS_NAME(value)   #value,

@@ -77,4 +77,5 @@ END
 my $plugin = builddir() . '/.libs/ecm-example.so';
 print "ecmgd under load, client and server on the same processors, $SECONDS s each\n";
 measure('CA profile 1 (AES-128-GCM)', "key_file: $keys, default_package: 1");
-measure('baseline: test ECMs in the clear, no encryption', "key_file: null, plugin_file: $plugin") if -e $plugin;
+measure('baseline: test ECMs in the clear, no encryption',
+    "key_file: null, plugin_file: $plugin") if -e $plugin;
