@@ -62,7 +62,7 @@ static void end_header(struct simc__analyzer *analyzer, struct simc__es *es, uin
 static void take_code(struct simc__analyzer *analyzer, struct simc__es *es, uint16_t pid,
                       uint8_t code)
 {
-    unsigned value = code >> syntax_rows[es->kind].shift & syntax_rows[es->kind].mask;
+    unsigned value = (unsigned)code >> syntax_rows[es->kind].shift & syntax_rows[es->kind].mask;
     if (value == syntax_rows[es->kind].picture && ++es->pictures == 2)
         /* Only the first picture of a PES packet has a time of its own. */
         simc__buffer_record(analyzer, pid, SIMC__STD_FORGIVE, 0);
