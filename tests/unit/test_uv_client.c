@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* Unit tests of clients of simulcrypt/uv.h: connecting, and the plan of the attempts. The runner in
  * main.c calls suite_uv_client(). */
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,8 +181,20 @@ START_TEST(at_once_is_granted_a_few_times_only)
 }
 END_TEST
 
+/* A system without /etc/hosts and without a name server knows no name at all. */
+static bool localhost_is_known(void)
+{
+    struct addrinfo *found = NULL;
+    bool is_known = getaddrinfo("localhost", NULL, NULL, &found) == 0;
+    if (is_known)
+        freeaddrinfo(found);
+    return is_known;
+}
+
 START_TEST(all_addresses_of_a_name_are_tried)
 {
+    if (!localhost_is_known())
+        return;
     /* "localhost" has ::1 and 127.0.0.1, or one of them. */
     struct bed bed;
     struct simc_uv_server_settings settings = {0};
