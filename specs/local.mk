@@ -5,4 +5,5 @@ EXTRA_DIST += \
 	%D%/cddl \
 	%D%/dab-fig6.md \
 	%D%/protocol \
+	%D%/sched \
 	%D%/sessions
