@@ -1,5 +1,7 @@
 # Conversations: the files, the engine's tests, and the programs that run them over sockets.
 EXTRA_DIST += %D%/conversations
+# The report of the unit tests: which conversations use which rows of the sessions.
+CLEANFILES += conversation-coverage.txt
 
 if HAVE_CHECK
 unit_tests_SOURCES += \

@@ -22,6 +22,10 @@ our @EXPORT = qw(free_port http http_connect http_read http_get);
 
 my $SECONDS = 30;    # for anything to happen
 
+# Servers close connections while requests are still being written: that is an error of the write,
+# not the end of the scenario. A handler, unlike 'IGNORE', is not passed on to other programs.
+$SIG{PIPE} = sub { };
+
 my %running;         # pid => 1
 my $count = 0;
 
@@ -195,7 +199,6 @@ sub http {
     my ($where, $bytes, $seconds) = @_;
     my $socket = http_connect($where);
     return {raw => '', status => 0, headers => {}, body => '', is_closed => 1} if not $socket;
-    local $SIG{PIPE} = 'IGNORE';
     my $at = 0;
     while ($at < length $bytes) {
         my $put = syswrite $socket, $bytes, length($bytes) - $at, $at;
