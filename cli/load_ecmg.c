@@ -459,8 +459,12 @@ static int report(const struct run *run)
         else
             print_text(run, seconds);
     }
+    /* What the network says names the address already. */
+    const char *connect = run->values->connect;
+    if (run->trouble[0] && strncmp(run->trouble, connect, strlen(connect)) == 0)
+        return simc__cli_trouble("%s", run->trouble);
     if (run->trouble[0])
-        return simc__cli_trouble("%s: %s", run->values->connect, run->trouble);
+        return simc__cli_trouble("%s: %s", connect, run->trouble);
     if (!run->is_measuring)
         return simc__cli_trouble("%s: ended before all streams were open", run->values->connect);
     return run->errors || run->bad ? SIMC__EXIT_FOUND : SIMC__EXIT_GOOD;
