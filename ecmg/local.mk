@@ -34,10 +34,14 @@ EXTRA_DIST += %D%/README.md
 
 # The example of docs/ecm-plugin.md. It is not installed: it protects nothing. It links the shared
 # library, as a vendor's own would.
+if SHARED
 check_LTLIBRARIES += ecm-example.la
 ecm_example_la_SOURCES = %D%/example_plugin.c
 ecm_example_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 ecm_example_la_LIBADD = libsimulcrypt.la
+else
+EXTRA_DIST += %D%/example_plugin.c
+endif
 
 if !CROSS_COMPILING
 man8_MANS += ecmgd.8
