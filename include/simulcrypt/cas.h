@@ -12,6 +12,8 @@
  *                                  and package key
  *     simc_ecm_make()              a section           simc_ecm_open()        control words
  *
+ * simc_sections_pack() of simulcrypt/ts.h puts a section into packets.
+ *
  * Neither making nor opening takes memory: both work in that of the maker, the opener and the
  * caller. Nothing here reads a clock. A maker or an opener belongs to one thread at a time;
  * different ones may be used at once, also with the same key.
@@ -39,11 +41,6 @@ enum {
 
     SIMC_ECM_PACKET_SECTION_MAX = 183, /**< bytes of a section that one TS packet carries */
     SIMC_ECM_SECTION_MAX = 256,        /**< bytes of the largest ECM section of this profile */
-    SIMC_ECM_TS_PACKET_SIZE = 188,
-    SIMC_ECM_TS_PACKETS_MAX = 2,
-    /** The PID to give simc_ecm_pack() when a head-end will put the real one in: where it does not,
-     *  receivers skip these packets instead of taking them for somebody else's. */
-    SIMC_ECM_TS_PID_ANY = 0x1fff,
 
     SIMC_ACCESS_CRITERIA_SIZE_MAX = 64, /**< bytes, encoded */
     SIMC_CAS_FAULT_TEXT_SIZE = 256,
@@ -215,17 +212,6 @@ SIMC_API size_t simc_ecm_size(const struct simc_ecm_input *input);
  */
 SIMC_API size_t simc_ecm_size_max(const struct simc_access_criteria *criteria, size_t cw_count,
                                   size_t cw_size, uint32_t lowest_epoch);
-
-/**
- * Puts a section into TS packets: one for up to SIMC_ECM_PACKET_SECTION_MAX bytes, else two. The
- * section starts behind pointer_field 0, the rest is stuffed with 0xff. [13818 2.4.4]
- * @param pid 0..0x1fff; see SIMC_ECM_TS_PID_ANY. @param cc the continuity_counter of the first
- *        packet, 0..15; moved on on success. A head-end puts its own in.
- * @return 0, SIMC_EINVAL (an argument out of range, or `section` is no whole section of at most
- *         SIMC_ECM_SECTION_MAX bytes), SIMC_ENOSPC.
- */
-SIMC_API int simc_ecm_pack(struct simc_slice section, uint16_t pid, uint8_t *cc,
-                           struct simc_writer *out) SIMC_MUST_CHECK;
 
 /* --------------------------------------------------------------------------------- opening -- */
 

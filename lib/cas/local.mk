@@ -4,7 +4,6 @@ libsimc_cas_la_SOURCES += \
 	%D%/access_criteria.c \
 	%D%/ecm_make.c \
 	%D%/ecm_open.c \
-	%D%/ecm_pack.c \
 	%D%/ecm_read.c \
 	%D%/fault.c \
 	%D%/gcm.c \

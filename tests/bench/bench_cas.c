@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "simulcrypt/cas.h"
+#include "simulcrypt/ts.h"
 
 enum { PAYLOAD = 58, AAD = 35 };
 
@@ -50,14 +51,15 @@ static uint64_t evp_alone(void *context, uint64_t count)
 static uint64_t make(void *context, uint64_t count)
 {
     bool packs = context != NULL;
-    uint8_t packets[SIMC_ECM_TS_PACKETS_MAX * SIMC_ECM_TS_PACKET_SIZE], cc = 0;
+    uint8_t packets[2 * SIMC_TS_SIZE], cc = 0;
     uint64_t sum = 0;
     for (uint64_t i = 0; i < count; i++) {
         struct simc_writer out = simc_writer(section, sizeof section);
         struct simc_writer packed = simc_writer(packets, sizeof packets);
-        if (simc_ecm_make(maker, &input, &out, NULL) != 0 ||
-            (packs &&
-             simc_ecm_pack(simc_slice(section, out.at), SIMC_ECM_TS_PID_ANY, &cc, &packed) != 0))
+        if (simc_ecm_make(maker, &input, &out, NULL) != 0)
+            abort();
+        struct simc_slice made = simc_slice(section, out.at);
+        if (packs && simc_sections_pack(&made, 1, SIMC_SECTIONS_APART, 0x1fff, &cc, &packed) != 0)
             abort();
         section_size = out.at;
         sum += section[out.at - 1] + (packs ? packets[100] : 0u);

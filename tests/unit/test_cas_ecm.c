@@ -395,60 +395,6 @@ START_TEST(the_parity_of_the_period_gives_the_table_id)
 }
 END_TEST
 
-/* ---- packets ---- */
-
-START_TEST(packets_hold_the_section_and_nothing_else)
-{
-    uint8_t section[SIMC_ECM_SECTION_MAX], packets[2 * SIMC_ECM_TS_PACKET_SIZE];
-    for (size_t size = 3; size <= SIMC_ECM_SECTION_MAX; size++) {
-        memset(section, (int)(size & 0x7f), sizeof section);
-        section[1] = (uint8_t)(0x70 | (size - 3) >> 8);
-        section[2] = (uint8_t)(size - 3);
-        uint8_t cc = (uint8_t)(size & 0xf);
-        size_t count = size > SIMC_ECM_PACKET_SECTION_MAX ? 2 : 1;
-        struct simc_writer out = simc_writer(packets, sizeof packets);
-        unit_expect_error(simc_ecm_pack(simc_slice(section, size), 0x123, &cc, &out), 0);
-        ck_assert_uint_eq(out.at, count * SIMC_ECM_TS_PACKET_SIZE);
-        ck_assert_uint_eq(cc, (size + count) & 0xf);
-        unit_expect_hex(simc_slice(packets, 3), "47 41 23");
-        ck_assert_uint_eq(packets[3], 0x10 | (size & 0xf));
-        ck_assert_uint_eq(packets[4], 0);
-        size_t first = size < 183 ? size : 183;
-        unit_expect_bytes(simc_slice(packets + 5, first), simc_slice(section, first));
-        for (size_t i = 5 + first; i < SIMC_ECM_TS_PACKET_SIZE; i++)
-            ck_assert_uint_eq(packets[i], 0xff);
-        if (count == 2) {
-            const uint8_t *second = packets + SIMC_ECM_TS_PACKET_SIZE;
-            unit_expect_hex(simc_slice(second, 3), "47 01 23");
-            ck_assert_uint_eq(second[3], 0x10 | ((size + 1) & 0xf));
-            unit_expect_bytes(simc_slice(second + 4, size - 183),
-                              simc_slice(section + 183, size - 183));
-            for (size_t i = 4 + size - 183; i < SIMC_ECM_TS_PACKET_SIZE; i++)
-                ck_assert_uint_eq(second[i], 0xff);
-        }
-    }
-}
-END_TEST
-
-START_TEST(what_cannot_be_packed_is_refused)
-{
-    struct unit_bytes section = unit_hex(worked_hex);
-    uint8_t packets[SIMC_ECM_TS_PACKET_SIZE], cc = 3;
-    struct simc_writer out = simc_writer(packets, sizeof packets);
-    struct simc_slice whole = unit_slice(&section);
-    unit_expect_error(simc_ecm_pack(whole, 0x2000, &cc, &out), SIMC_EINVAL);
-    cc = 16;
-    unit_expect_error(simc_ecm_pack(whole, 0x100, &cc, &out), SIMC_EINVAL);
-    cc = 3;
-    unit_expect_error(simc_ecm_pack(simc_slice(section.data, 115), 0x100, &cc, &out), SIMC_EINVAL);
-    unit_expect_error(simc_ecm_pack(simc_slice(NULL, 0), 0x100, &cc, &out), SIMC_EINVAL);
-    struct simc_writer small = simc_writer(packets, SIMC_ECM_TS_PACKET_SIZE - 1);
-    unit_expect_error(simc_ecm_pack(whole, 0x100, &cc, &small), SIMC_ENOSPC);
-    ck_assert_uint_eq(small.at, SIMC_ECM_TS_PACKET_SIZE);
-    ck_assert_uint_eq(cc, 3);
-}
-END_TEST
-
 /* ---- memory ---- */
 
 static uint64_t openssl_blocks;
@@ -730,8 +676,6 @@ Suite *suite_cas_ecm(void)
     tcase_add_test(making, size_max_is_never_below_what_is_made);
     tcase_add_test(making, too_little_room_says_how_much_is_needed);
     tcase_add_test(making, the_parity_of_the_period_gives_the_table_id);
-    tcase_add_test(making, packets_hold_the_section_and_nothing_else);
-    tcase_add_test(making, what_cannot_be_packed_is_refused);
     tcase_add_test(making, each_failed_allocation_is_told);
     tcase_add_test(making, criteria_that_do_not_fit_are_not_written);
     suite_add_tcase(suite, making);

@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "cas/internal.h"
+#include "simulcrypt/ts.h"
 #include "unit/unit.h"
 
 Suite *suite_cas_vectors(void);
 
-enum { LINE_SIZE = 256, VALUE_SIZE = 2048, FIELDS_MAX = 40, NAME_SIZE = 32 };
+enum { NULL_PID = 0x1fff, LINE_SIZE = 256, VALUE_SIZE = 2048, FIELDS_MAX = 40, NAME_SIZE = 32 };
 
 /* One paragraph of a file. */
 struct vector {
@@ -184,7 +185,7 @@ static void expect_made(const struct vector *vector, const struct simc_ecm_input
                                            .random = random_fixed,
                                            .random_context = nonce.data,
                                            .counter_start = simc_reader_u32(&counter)};
-    uint8_t made[SIMC_ECM_SECTION_MAX], packets[2 * SIMC_ECM_TS_PACKET_SIZE], cc = 0;
+    uint8_t made[SIMC_ECM_SECTION_MAX], packets[2 * SIMC_TS_SIZE], cc = 0;
     struct simc_writer out = simc_writer(made, sizeof made);
     struct simc_writer packed = simc_writer(packets, sizeof packets);
     struct simc_ecm_maker *maker;
@@ -194,10 +195,11 @@ static void expect_made(const struct vector *vector, const struct simc_ecm_input
                   fault.text);
     unit_expect_bytes(simc_slice(made, out.at), unit_slice(section));
     ck_assert_uint_eq(simc_ecm_size(input), out.at);
-    unit_expect_error(simc_ecm_pack(simc_slice(made, out.at), SIMC_ECM_TS_PID_ANY, &cc, &packed),
-                      0);
+    struct simc_slice made_section = simc_slice(made, out.at);
+    unit_expect_error(
+        simc_sections_pack(&made_section, 1, SIMC_SECTIONS_APART, NULL_PID, &cc, &packed), 0);
     expect_hex_of(vector, "packets", simc_slice(packets, packed.at));
-    ck_assert_uint_eq(cc, packed.at / SIMC_ECM_TS_PACKET_SIZE);
+    ck_assert_uint_eq(cc, packed.at / SIMC_TS_SIZE);
     simc_ecm_maker_free(maker);
 }
 
