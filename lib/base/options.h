@@ -90,6 +90,10 @@ void simc__options_help(const char *program, const struct simc__command *command
 void simc__options_man(const char *program, const struct simc__command *command,
                        const char *version, struct simc_writer *out);
 
+/* What both write behind their head, from the description on: for programs without commands. */
+void simc__options_help_body(const struct simc__command *command, struct simc_writer *out);
+void simc__options_man_body(const struct simc__command *command, struct simc_writer *out);
+
 /* Of several commands, the one whose name is nearest to what was typed, or NULL. */
 const struct simc__command *simc__command_nearest(const struct simc__command *const *commands,
                                                   size_t count, const char *typed);

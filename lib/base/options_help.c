@@ -80,6 +80,11 @@ void simc__options_help(const char *program, const struct simc__command *command
 {
     simc__text_printf(out, "Usage: %s %s [OPTION...] %s\n\n", program, command->name,
                       command->operands);
+    simc__options_help_body(command, out);
+}
+
+void simc__options_help_body(const struct simc__command *command, struct simc_writer *out)
+{
     put_wrapped(out, command->description, 0, 0);
     simc__text_put(out, "\nOptions:\n");
     for (size_t i = 0; i < command->option_count; i++)
@@ -170,7 +175,13 @@ void simc__options_man(const char *program, const struct simc__command *command,
     put_troff(out, command->name);
     simc__text_put(out, "\\fR [\\fIOPTION\\fR...] ");
     put_troff(out, command->operands);
-    simc__text_put(out, "\n.SH DESCRIPTION\n");
+    simc_writer_u8(out, '\n');
+    simc__options_man_body(command, out);
+}
+
+void simc__options_man_body(const struct simc__command *command, struct simc_writer *out)
+{
+    simc__text_put(out, ".SH DESCRIPTION\n");
     put_troff(out, command->description);
     simc__text_put(out, "\n.SH OPTIONS\n");
     for (size_t i = 0; i < command->option_count; i++)

@@ -2,48 +2,8 @@
 /* What a daemon prints about itself: --help, its man page, --version. The body of both pages comes
  * from lib/base/options_help.c; only their heads differ, because a daemon is a program, not a
  * command of one. main.c calls it. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/text.h"
 #include "daemon/internal.h"
-
-enum { PAGE_SIZE_MAX = 65536 };
-
-/* Writes the page that the command would have from a mark on, without the mark itself. */
-static void put_from(struct simc_writer *out, const char *mark,
-                     void (*write)(const struct simc__daemon *, const struct simc__command *,
-                                   struct simc_writer *),
-                     const struct simc__daemon *daemon, const struct simc__command *command)
-{
-    uint8_t *page = simc_alloc(PAGE_SIZE_MAX);
-    if (!page) {
-        simc_writer_fail(out, SIMC_ENOMEM);
-        return;
-    }
-    struct simc_writer text = simc_writer(page, PAGE_SIZE_MAX);
-    write(daemon, command, &text);
-    const uint8_t *found = text.error ? NULL : memmem(page, text.at, mark, strlen(mark));
-    if (found) {
-        size_t at = (size_t)(found - page) + strlen(mark);
-        simc_writer_slice(out, simc_slice(page + at, text.at - at));
-    } else {
-        simc_writer_fail(out, SIMC_ENOSPC);
-    }
-    simc_free(page);
-}
-
-static void write_help(const struct simc__daemon *daemon, const struct simc__command *command,
-                       struct simc_writer *out)
-{
-    simc__options_help(daemon->name, command, out);
-}
-
-static void write_man(const struct simc__daemon *daemon, const struct simc__command *command,
-                      struct simc_writer *out)
-{
-    simc__options_man(daemon->name, command, daemon->version, out);
-}
 
 static const struct {
     const char *name, *text;
@@ -59,7 +19,7 @@ void simc__daemon_put_help(struct simc_writer *out, const struct simc__daemon *d
                            const struct simc__command *command)
 {
     simc__text_printf(out, "Usage: %s [OPTION...]\n\n", daemon->name);
-    put_from(out, "\n\n", write_help, daemon, command);
+    simc__options_help_body(command, out);
     simc__text_printf(out, "\n`%s manual' prints the man page.\n", daemon->name);
 }
 
@@ -69,9 +29,8 @@ void simc__daemon_put_man(struct simc_writer *out, const struct simc__daemon *da
     simc__text_printf(out, ".TH %s 8 \"\" \"OpenSimulCrypt %s\" \"OpenSimulCrypt\"\n.SH NAME\n",
                       daemon->name, daemon->version);
     simc__text_printf(out, "%s \\- %s\n", daemon->name, daemon->summary);
-    simc__text_printf(out, ".SH SYNOPSIS\n\\fB%s\\fR [\\fIOPTION\\fR...]\n.SH DESCRIPTION\n",
-                      daemon->name);
-    put_from(out, "\n.SH DESCRIPTION\n", write_man, daemon, command);
+    simc__text_printf(out, ".SH SYNOPSIS\n\\fB%s\\fR [\\fIOPTION\\fR...]\n", daemon->name);
+    simc__options_man_body(command, out);
     simc__text_put(out, ".SH SIGNALS\n");
     for (size_t i = 0; i < SIGNAL_COUNT; i++)
         simc__text_printf(out, ".TP\n\\fB%s\\fR\n%s\n", signals[i].name, signals[i].text);
