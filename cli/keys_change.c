@@ -161,16 +161,23 @@ static int make_new(struct change *c)
     return status ? status : finish(c);
 }
 
-static int run_new(const void *values, const struct simc__operands *operands)
+/* What `new` and `add` do but for the making: both issue first versions. */
+static int run_issue(const void *values, const struct simc__operands *operands,
+                     int (*make)(struct change *))
 {
     struct change c;
     int status = begin(&c, values, operands);
     if (!status)
-        status = make_new(&c);
+        status = make(&c);
     for (size_t i = 0; i < c.package_count && !status; i++)
         tell(&c, c.packages[i], 1);
     end(&c);
     return status;
+}
+
+static int run_new(const void *values, const struct simc__operands *operands)
+{
+    return run_issue(values, operands, make_new);
 }
 
 /* ---- add and rotate ---- */
@@ -222,14 +229,7 @@ static int make_add(struct change *c)
 
 static int run_add(const void *values, const struct simc__operands *operands)
 {
-    struct change c;
-    int status = begin(&c, values, operands);
-    if (!status)
-        status = make_add(&c);
-    for (size_t i = 0; i < c.package_count && !status; i++)
-        tell(&c, c.packages[i], 1);
-    end(&c);
-    return status;
+    return run_issue(values, operands, make_add);
 }
 
 /* The length without the part that reaches into the next window: the reverse of

@@ -240,20 +240,10 @@ static int put_expression(struct expander *e)
 
 static int put_variable(struct expander *e, struct simc_slice name)
 {
-    const struct simc__conv_context *context = e->context;
-    if (!context->scope) {
-        for (size_t i = 0; i < context->conversation->name_count; i++) {
-            if (simc_slice_equal(context->conversation->names[i], name))
-                return 0;
-        }
-        return simc__conv_fail(context, name.data, "there is no variable " SIMC__CONV_WORD,
-                               SIMC__CONV_SHOW(name));
-    }
-    const struct simc__conv_variable *variable = simc__conv_find(context->scope, name);
-    if (!variable)
-        return simc__conv_fail(context, name.data,
-                               "the variable " SIMC__CONV_WORD " has no value yet",
-                               SIMC__CONV_SHOW(name));
+    const struct simc__conv_variable *variable;
+    int error = simc__conv_variable_get(e->context, name, &variable);
+    if (error || !variable)
+        return error;
     *e->secret = *e->secret || variable->secret;
     return put(e, name.data, simc_slice(variable->value, variable->size));
 }

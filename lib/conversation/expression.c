@@ -124,14 +124,10 @@ static bool take(struct evaluator *e, const char *symbol)
     return true;
 }
 
-static int variable_value(struct evaluator *e, struct simc_slice name, int64_t *value)
+int simc__conv_variable_get(const struct simc__conv_context *context, struct simc_slice name,
+                            const struct simc__conv_variable **variable)
 {
-    const struct simc__conv_context *context = e->context;
-    if (simc__conv_is(name, "true") || simc__conv_is(name, "false")) {
-        *value = name.data[0] == 't';
-        return 0;
-    }
-    *value = 1;
+    *variable = NULL;
     if (!context->scope) {
         for (size_t i = 0; i < context->conversation->name_count; i++) {
             if (simc_slice_equal(context->conversation->names[i], name))
@@ -140,11 +136,25 @@ static int variable_value(struct evaluator *e, struct simc_slice name, int64_t *
         return simc__conv_fail(context, name.data, "there is no variable " SIMC__CONV_WORD,
                                SIMC__CONV_SHOW(name));
     }
-    const struct simc__conv_variable *variable = simc__conv_find(context->scope, name);
-    if (!variable)
-        return simc__conv_fail(context, name.data,
-                               "the variable " SIMC__CONV_WORD " has no value yet",
-                               SIMC__CONV_SHOW(name));
+    *variable = simc__conv_find(context->scope, name);
+    if (*variable)
+        return 0;
+    return simc__conv_fail(context, name.data, "the variable " SIMC__CONV_WORD " has no value yet",
+                           SIMC__CONV_SHOW(name));
+}
+
+static int variable_value(struct evaluator *e, struct simc_slice name, int64_t *value)
+{
+    const struct simc__conv_context *context = e->context;
+    if (simc__conv_is(name, "true") || simc__conv_is(name, "false")) {
+        *value = name.data[0] == 't';
+        return 0;
+    }
+    *value = 1;
+    const struct simc__conv_variable *variable;
+    int error = simc__conv_variable_get(context, name, &variable);
+    if (error || !variable)
+        return error;
     struct simc_slice text = simc_slice(variable->value, variable->size);
     if (simc__conv_is(text, "true") || simc__conv_is(text, "false")) {
         *value = text.data[0] == 't';

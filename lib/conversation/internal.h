@@ -220,6 +220,10 @@ int simc__conv_fail(const struct simc__conv_context *context, const uint8_t *at,
                     ...) SIMC_PRINTF(3, 4);
 struct simc__conv_variable *simc__conv_find(const struct simc__conv_scope *scope,
                                             struct simc_slice name);
+/** The value of a variable that a file uses. @param variable NULL on success while the file is only
+ *  being checked and the name is known. @return 0, or the fault: there is none, or no value yet. */
+int simc__conv_variable_get(const struct simc__conv_context *context, struct simc_slice name,
+                            const struct simc__conv_variable **variable) SIMC_MUST_CHECK;
 /** Sets a variable of this very scope. @return 0, SIMC_ENOMEM. */
 int simc__conv_set(struct simc__conv_scope *scope, struct simc_slice name, struct simc_slice value,
                    bool secret) SIMC_MUST_CHECK;
