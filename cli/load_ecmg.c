@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* `simulcrypt load ecmg`: many channels and streams against an ECMG, and what they get for it. Each
  * stream has one CW_provision in flight at most, as the standard asks [5.5.7]. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -556,7 +557,7 @@ static int start(struct run *run)
             "there are 65536 ECM_ids: %llu channels with %llu streams need more",
             (unsigned long long)values->channels, (unsigned long long)values->streams);
     if (values->save && !(run->save = fopen(values->save, "w")))
-        return simc__cli_trouble("%s cannot be written", values->save);
+        return simc__cli_trouble("%s cannot be written: %s", values->save, strerror(errno));
     if (start_tls(run))
         return SIMC__EXIT_TROUBLE;
     int error = simc_uv_loop_new(NULL, &run->loop);
@@ -594,7 +595,7 @@ static int run_load(const void *values, const struct simc__operands *operands)
         free(run->channels[i].streams);
     free(run->channels);
     if (run->save && fclose(run->save) && !status)
-        status = simc__cli_trouble("%s cannot be written", run->values->save);
+        status = simc__cli_trouble("%s cannot be written: %s", run->values->save, strerror(errno));
     free(run);
     return status;
 }

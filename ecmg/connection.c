@@ -289,14 +289,31 @@ static uint16_t make_stream(struct simc__ecmg_connection *connection,
     return 0;
 }
 
-static const char *status_text(uint16_t status)
+/* What the operator reads when this side refuses: the cause, and what can be done about it. */
+static const struct {
+    uint16_t status;
+    const char *why;
+} refusals[] = {
+    {SIMC_ECMG_STATUS_UNKNOWN_SUPER_CAS_ID,
+     "no system of the configuration has this Super_CAS_id; add it, or set it right in the SCS"},
+    {SIMC_ECMG_STATUS_ECM_CHANNEL_ID_IN_USE,
+     "this ECM_channel_id is open on another connection; give each SCS ids of its own, or change "
+     "ids_unique_per"},
+    {SIMC_ECMG_STATUS_TOO_MANY_CHANNELS, "limits.channels is reached"},
+    {SIMC_ECMG_STATUS_UNKNOWN_ECM_ID, "ecm_ids of the system does not list this ECM_id"},
+    {SIMC_ECMG_STATUS_ECM_ID_IN_USE,
+     "another stream that is open has this ECM_id; give each stream its own, or change "
+     "ids_unique_per"},
+    {SIMC_ECMG_STATUS_TOO_MANY_STREAMS_ON_ECMG, "limits.streams is reached"},
+    {SIMC_ECMG_STATUS_OUT_OF_STORAGE, "no memory"},
+};
+
+static const char *refusal_text(uint16_t status)
 {
-    size_t count;
-    const struct simc_interface *const *interfaces = simc_interfaces(&count);
-    const char *text = NULL;
-    for (size_t i = 0; i < count && !text; i++)
-        if (strcmp(interfaces[i]->name, "ECMG-SCS") == 0)
-            text = simc_status_text(interfaces[i], status);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        if (refusals[i].status == status)
+            return refusals[i].why;
+    const char *text = simc_status_text(simc_interface_find(simc_slice_text("ECMG-SCS")), status);
     return text ? text : "error of the CA system";
 }
 
@@ -322,7 +339,7 @@ static void on_stream_setup(struct simc__ecmg_connection *connection,
     }
     simc__ecmg_count_error(connection, status);
     log_stream(connection, SIMC_LOG_WARNING, "stream refused", event,
-               answer.why[0] ? answer.why : status_text(status));
+               answer.why[0] ? answer.why : refusal_text(status));
     if (simc_session_refuse(connection->session, status, simc_slice(NULL, 0)))
         log_stream(connection, SIMC_LOG_ERROR, "the refusal cannot be sent", event, NULL);
 }
@@ -372,6 +389,17 @@ static uint16_t enter_system(struct simc__ecmg_connection *connection,
     return 0;
 }
 
+/* The SCS is told the same in both cases; the operator must know which it is. */
+static const char *refusal_of_channel(const struct simc__ecmg_connection *connection,
+                                      const struct simc_session_event *event, uint16_t status)
+{
+    if (status == SIMC_ECMG_STATUS_UNKNOWN_SUPER_CAS_ID &&
+        !is_allowed(connection, event->channel_setup.super_cas_id))
+        return "the certificate of this SCS is not allowed to use it; tls.clients of the listener "
+               "says who may";
+    return refusal_text(status);
+}
+
 static void on_channel_setup(struct simc__ecmg_connection *connection,
                              const struct simc_session_event *event)
 {
@@ -388,7 +416,7 @@ static void on_channel_setup(struct simc__ecmg_connection *connection,
              simc_log_text("peer", connection->address),
              simc_log_uint("channel", event->channel_setup.ecm_channel_id),
              simc_log_hex("super_cas_id", event->channel_setup.super_cas_id, 8),
-             simc_log_text("why", status_text(status)));
+             simc_log_text("why", refusal_of_channel(connection, event, status)));
     simc__ecmg_count_error(connection, status);
     if (simc_session_refuse(connection->session, status, simc_slice(NULL, 0)))
         log_channel(connection, SIMC_LOG_ERROR, "the refusal cannot be sent", event, NULL);

@@ -101,10 +101,16 @@ static void put_system(struct simc_writer *out, const struct options *options, c
 }
 
 /* These go into the YAML as they are, for the rows to judge: nothing else may come in with them. */
-static bool is_plain(const char *text)
+static int check_plain(const char *option, const char *text, char why[SIMC__DAEMON_WHY_SIZE])
 {
-    return !text || (text[0] && text[strspn(text, "0123456789abcdefghijklmnopqrstuvwxyz"
-                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:[]-%_")] == '\0');
+    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:[]-%_";
+    if (!text || (text[0] && text[strspn(text, allowed)] == '\0'))
+        return 0;
+    snprintf(why, SIMC__DAEMON_WHY_SIZE,
+             "--%s: '%.64s' is neither a number nor an address; 'ecmgd --help' has examples",
+             option, text);
+    return SIMC_EINVAL;
 }
 
 static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__DAEMON_WHY_SIZE])
@@ -120,14 +126,13 @@ static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__
                  missing);
         return SIMC_EINVAL;
     }
-    const char *odd =
-        is_plain(options->default_package) ? options->admin : options->default_package;
-    for (size_t i = 0; i < options->super_cas_ids.count && is_plain(odd); i++)
-        odd = options->super_cas_ids.items[i];
-    if (!is_plain(odd)) {
-        snprintf(why, SIMC__DAEMON_WHY_SIZE, "'%.64s' is neither a number nor an address", odd);
-        return SIMC_EINVAL;
-    }
+    int error = check_plain("default-package", options->default_package, why);
+    if (!error)
+        error = check_plain("admin", options->admin, why);
+    for (size_t i = 0; i < options->super_cas_ids.count && !error; i++)
+        error = check_plain("super-cas-id", options->super_cas_ids.items[i], why);
+    if (error)
+        return error;
     simc__text_printf(yaml, "threads: %u\n", (unsigned)options->threads);
     if (options->admin)
         simc__text_printf(yaml,

@@ -80,6 +80,20 @@ sub opened {
     return grep { $_->{opened} } json_lines($run->{out});
 }
 
+# The same ECMs by the decoder that knows nothing but the specification.
+sub witnessed {
+    my ($file) = @_;
+    my @options;
+    my $text = read_file($keys);
+    push @options, '--key', "$1:$2:$3"
+        while $text =~ /package: (\d+), version: (\d+),.* key: "?([0-9a-f]{32})/g;
+    my @lines = split /\n/, read_file($file);
+    my $run = run(['perl', srcdir() . '/tests/support/ecm-decode.pl', @options],
+        in => join "\n", @lines[0 .. ($#lines < 99 ? $#lines : 99)], '');
+    is($run->{status}, 0, 'the decoder runs') or diag($run->{err});
+    return split /\n/, $run->{out};
+}
+
 # A figure of /metrics by its name and labels.
 sub metric {
     my ($admin, $name) = @_;
@@ -99,6 +113,9 @@ subtest 'in two commands' => sub {
     my @ecms = opened($saved);
     cmp_ok(scalar @ecms, '>=', 600, 'all of them are there');
     is(scalar(grep { $_->{package} != 1 } @ecms), 0, 'for the default package');
+    my @witnessed = witnessed($saved);
+    is(scalar @witnessed, 100, 'an independent decoder has read a hundred of them');
+    is(join("\n", grep { !/^opened/ } @witnessed), '', 'and has opened all');
 
     my $ac = simulcrypt(['keys', 'ac', $keys, '--package', 2]);
     is($ac->{status}, 0, 'access criteria');

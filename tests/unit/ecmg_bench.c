@@ -99,7 +99,9 @@ void ecmg_bench_init(struct ecmg_bench *bench)
 {
     static const uint8_t versions[] = {1, 2, 3, 5};
     memset(bench, 0, sizeof *bench);
-    snprintf(bench->key_file, sizeof bench->key_file, "/tmp/simc-ecmg-keys-XXXXXX");
+    const char *folder = getenv("TMPDIR");
+    snprintf(bench->key_file, sizeof bench->key_file, "%s/simc-ecmg-keys-XXXXXX",
+             folder ? folder : "/tmp");
     int fd = mkstemp(bench->key_file);
     ck_assert_int_ge(fd, 0);
     close(fd);
