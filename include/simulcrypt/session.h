@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /**
  * @file simulcrypt/session.h
- * @brief Sessions of the ECMG-SCS interface in both roles, as state machines without I/O.
+ * @brief Sessions of ECMG-SCS in both roles, as state machines without I/O, and what they share
+ * with those of EMMG-MUX (simulcrypt/emmg_session.h).
  *
  * Bytes, time and requests go in; bytes, events and one deadline come out. A session knows no
  * socket, no clock, no thread and no log. One connection is one session and carries one channel
@@ -23,7 +24,7 @@
  *
  * Times are monotonic milliseconds (see simc_deadline_after()); they must not run backwards.
  * A session belongs to one thread at a time. The rows of the state machine, with the clause of each
- * and a mark where the standard is silent, are in specs/sessions/ecmg-scs.md.
+ * and a mark where the standard is silent, are in specs/sessions.
  */
 #ifndef SIMULCRYPT_SESSION_H
 #define SIMULCRYPT_SESSION_H
@@ -81,16 +82,16 @@ struct simc_session_settings {
      *  bytes of the parameter_type to blame. */
     bool send_error_information;
     uint32_t length_limit; /**< longest message_length; longer ones are drained, 0x0004; 65535 */
-    uint32_t stream_limit; /**< most streams of the channel, 1..65536; 4096 */
+    uint32_t stream_limit; /**< most streams of the channel, 1..65536; 4096, MUX 16 */
     uint32_t output_limit; /**< bytes waiting to be sent before the session ends itself; 4 MiB.
                             *   From a quarter of it on no further message is looked at. */
     uint32_t fault_limit;  /**< invalid messages in a row before the session ends itself; 32 */
-    uint32_t setup_ms;     /**< SCS: longest wait for channel_status and stream_status; 5000.
-                            *   ECMG: longest wait for a channel_setup on a connection; 30000 */
+    uint32_t setup_ms;     /**< SCS, EMMG: longest wait for channel_status and stream_status; 5000.
+                            *   ECMG, MUX: longest wait for a channel_setup; 30000 */
     uint32_t test_ms;      /**< longest wait for the answer to a test; 5000 */
-    uint32_t close_ms;     /**< SCS: longest wait for stream_close_response; 5000.
-                            *   ECMG: how long the peer has to close the connection; 1000 */
-    /** Silence of the peer after which it is tested; SIMC_IDLE_TEST_OFF: never. Default: SCS 10000,
+    uint32_t close_ms;     /**< SCS, EMMG: longest wait for stream_close_response; 5000.
+                            *   ECMG, MUX: how long the peer has to close the connection; 1000 */
+    /** Silence of the peer after which it is tested; SIMC_IDLE_TEST_OFF: never. Default: 10000, but
      *  ECMG off, because known SCSs take any message but the ECM_response for a refusal. */
     uint32_t idle_ms;
     /** Called with each row of the state machine that is used, for coverage; may be NULL. */
@@ -134,17 +135,26 @@ struct simc_scs_settings {
 
 #define SIMC_SESSION_EVENT_ROWS(ROW)                                                           \
     /* ECMG: a channel_setup; `channel_setup`. Answer before the next event is asked for, with \
-     * simc_ecmg_channel_accept() or simc_session_refuse(); without, 0x7000 is answered. */    \
+     * simc_ecmg_channel_accept() or simc_session_refuse(); without, 0x7000 is answered.       \
+     * MUX: the same with `emmg_channel_setup` and simc_mux_channel_accept(). */               \
     ROW(CHANNEL_SETUP)                                                                         \
     /* ECMG: a stream_setup that is right in itself; `stream_setup`. Answer likewise, with     \
-     * simc_ecmg_stream_accept() or simc_session_refuse(). */                                  \
+     * simc_ecmg_stream_accept() or simc_session_refuse().                                     \
+     * MUX: the same with `emmg_stream_setup` and simc_mux_stream_accept(). */                 \
     ROW(STREAM_SETUP)                                                                          \
     /* ECMG: an ECM is wanted; `provision`. Answer now or at any later time with               \
      * simc_ecmg_respond() or simc_ecmg_respond_error(). */                                    \
     ROW(CW_PROVISION)                                                                          \
-    /* SCS: the channel is open; `channel_status`. */                                          \
+    /* MUX: datagrams of a stream; `data`. They are not looked into: see                       \
+     * simc_datagram_check(). */                                                               \
+    ROW(DATA)                                                                                  \
+    /* MUX: a stream_BW_request; `bandwidth`: what is asked for, or not known: the EMMG asks   \
+     * for its present allocation. Answer before the next event is asked for, with             \
+     * simc_mux_allocate(); without, the allocation that was told last is told again. */       \
+    ROW(BW_REQUEST)                                                                            \
+    /* SCS: the channel is open; `channel_status`. EMMG: likewise, `emmg_channel_status`. */   \
     ROW(CHANNEL_OPEN)                                                                          \
-    /* SCS: the stream is open; `stream_status`. */                                            \
+    /* SCS: the stream is open; `stream_status`. EMMG: likewise, `emmg_stream_status`. */      \
     ROW(STREAM_OPEN)                                                                           \
     /* SCS: the ECM of the CW_provision that was outstanding; `ecm`. */                        \
     ROW(ECM)                                                                                   \
@@ -155,19 +165,27 @@ struct simc_scs_settings {
     /* SCS: a priming CW_provision was taken, with 0x000B or with an ECM that must not be      \
      * played; `cp_number`. */                                                                 \
     ROW(PRIMED)                                                                                \
-    /* Both: channel_status in answer to our channel_test; `channel_status`. */                \
+    /* EMMG: stream_BW_allocation, asked for or not; `bandwidth`, not known when the MUX names \
+     * none. It holds from now on. */                                                          \
+    ROW(BW_ALLOCATION)                                                                         \
+    /* EMMG: a stream_BW_request got no answer in time, or an error (`statuses`). */           \
+    ROW(NO_BW_ALLOCATION)                                                                      \
+    /* All: channel_status in answer to our channel_test; `channel_status` or                  \
+     * `emmg_channel_status`. */                                                               \
     ROW(CHANNEL_STATUS)                                                                        \
-    /* Both: stream_status in answer to our stream_test; `stream_status`. */                   \
+    /* All: stream_status in answer to our stream_test; `stream_status` or                     \
+     * `emmg_stream_status`. */                                                                \
     ROW(STREAM_STATUS)                                                                         \
-    /* Both: channel_error or stream_error from the peer (has_stream); `statuses`,             \
+    /* All: channel_error or stream_error from the peer (has_stream); `statuses`,              \
      * `information`. What it ends has events of its own. */                                   \
     ROW(PEER_ERROR)                                                                            \
-    /* Both: a stream has ended; `reason`; on a refusal `statuses` too. */                     \
+    /* All: a stream has ended; `reason`; on a refusal `statuses` too. */                      \
     ROW(STREAM_CLOSED)                                                                         \
-    /* Both: the channel has ended and all its streams with it (no STREAM_CLOSED for each when \
-     * it is the channel that ends); `reason`, `statuses`. The last event for an SCS. */       \
+    /* All: the channel has ended and all its streams with it (no STREAM_CLOSED for each when  \
+     * it is the channel that ends); `reason`, `statuses`. The last event for an SCS or EMMG.  \
+     */                                                                                        \
     ROW(CHANNEL_CLOSED)                                                                        \
-    /* Both: something for a log: `notice`, and `text` in words. */                            \
+    /* All: something for a log: `notice`, and `text` in words. */                             \
     ROW(NOTICE)
 
 #define SIMC__SESSION_EVENT_ENUM(name) SIMC_EVENT_##name,
@@ -213,6 +231,23 @@ struct simc_scs_ecm {
     const char *datagram_fault;
 };
 
+/** A bandwidth of EMMG-MUX. */
+struct simc_session_bandwidth {
+    bool is_known; /**< false: the message names none */
+    uint16_t kbitps;
+};
+
+/** A data_provision, as the MUX's application sees it. */
+struct simc_mux_data {
+    uint16_t data_id;  /**< of the stream, 0 in version 1 */
+    uint8_t data_type; /**< of the stream */
+    void *context;     /**< what the application gave for the stream */
+    size_t bytes;      /**< of all datagrams together */
+    /** The datagrams, borrowed, in the order of the message: `datagrams.count` of them, one after
+     *  the other by simc_values_next(). */
+    struct simc_values datagrams;
+};
+
 /** One event. Only what its type names is filled. */
 struct simc_session_event {
     enum simc_session_event_type type;
@@ -220,8 +255,15 @@ struct simc_session_event {
     enum simc_session_notice notice;
     uint8_t version; /**< protocol_version of the connection, 0 as long as there is none */
     bool has_stream; /**< it concerns the stream `ecm_stream_id`, not only the channel */
-    uint16_t ecm_channel_id;
-    uint16_t ecm_stream_id;
+    union {          /* the same number, by the name that the interface has for it */
+        uint16_t ecm_channel_id;
+        uint16_t data_channel_id;
+    };
+    union {
+        uint16_t ecm_stream_id;
+        uint16_t data_stream_id;
+    };
+    uint32_t client_id; /**< EMMG-MUX: of the channel */
     uint16_t cp_number;
     uint64_t waited_ms; /**< ECM, NO_ECM, PRIMED: since the CW_provision was given */
     uint16_t statuses[SIMC_SESSION_STATUSES_MAX];
@@ -233,6 +275,12 @@ struct simc_session_event {
     struct simc_ecmg_stream_status stream_status;
     struct simc_ecmg_provision provision;
     struct simc_scs_ecm ecm;
+    struct simc_emmg_channel_setup emmg_channel_setup;
+    struct simc_emmg_channel_status emmg_channel_status;
+    struct simc_emmg_stream_setup emmg_stream_setup;
+    struct simc_emmg_stream_status emmg_stream_status;
+    struct simc_session_bandwidth bandwidth;
+    struct simc_mux_data data;
     const struct simc_fault *fault; /**< what was wrong with a message, or NULL */
     struct simc_slice message; /**< the message that led to the event, or empty; may hold CWs */
     char text[SIMC_SESSION_TEXT_SIZE]; /**< NOTICE, PEER_ERROR, ..._CLOSED: a sentence for a log,
@@ -242,7 +290,7 @@ struct simc_session_event {
 /** The name of an event, `"CW_PROVISION"`. */
 SIMC_API const char *simc_session_event_name(enum simc_session_event_type type);
 
-/* ------------------------------------------------------------------------------ both roles -- */
+/* ------------------------------------------------------------------------------- all roles -- */
 
 /** Makes the ECMG's side of an accepted connection.
  *  @param settings copied; NULL: the defaults. @return 0, SIMC_EINVAL (a limit is out of its
@@ -266,10 +314,16 @@ SIMC_API void simc_session_disconnected(struct simc_session *session, uint64_t n
  *  when simc_session_is_blocked(). */
 SIMC_API bool simc_session_next_event(struct simc_session *session,
                                       struct simc_session_event *event) SIMC_MUST_CHECK;
-/** True when the output has reached a quarter of its limit: bytes that were given are kept by the
- *  session (a copy is made), and nothing should be read from the peer until output was sent. After
- *  simc_session_sent() ask for events again. */
+/** True when the output has reached a quarter of its limit, or the application holds the session:
+ *  bytes that were given are kept by the session (a copy is made), and nothing should be read from
+ *  the peer. After simc_session_sent() or simc_session_release() ask for events again. */
 SIMC_API bool simc_session_is_blocked(const struct simc_session *session);
+/** No further message is looked at until simc_session_release(): the application has no room for
+ *  more, and the peer is to wait. Meanwhile the peer is not tested for silence. What has been given
+ *  already is kept up to output_limit, which must hold one read of the adapter. */
+SIMC_API void simc_session_hold(struct simc_session *session);
+/** The end of simc_session_hold(); ask for events. */
+SIMC_API void simc_session_release(struct simc_session *session, uint64_t now_ms);
 /** Bytes to be sent; empty: none. Valid until the next call on this session. */
 SIMC_API struct simc_slice simc_session_output(const struct simc_session *session);
 /** The first `size` bytes of the output are sent and will be wiped. */
@@ -305,9 +359,9 @@ SIMC_API int simc_session_send_error(struct simc_session *session, int stream_id
  *  @return 0, SIMC_ENOTFOUND, SIMC_EFULL (one is under way). */
 SIMC_API int simc_session_test(struct simc_session *session, int stream_id,
                                uint64_t now_ms) SIMC_MUST_CHECK;
-/** Ends the channel: an SCS closes its streams and the channel in due order, an ECMG reports an
- *  unrecoverable error (0x7001), as only the SCS has a close message. Then the session wants to be
- *  closed. */
+/** Ends the channel: an SCS or EMMG closes its streams and the channel in due order, an ECMG or MUX
+ *  reports an unrecoverable error (0x7001), as only clients have a close message. Then the session
+ *  wants to be closed. */
 SIMC_API void simc_session_close(struct simc_session *session, uint64_t now_ms);
 
 /* ------------------------------------------------------------------------------- ECMG role -- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* The ECMG's side: set-up and end of channel and streams, tests, and the answers to CW_provisions.
- * Applications that make ECMs call it; the rows call its actions. */
+/* The ECMG's side: set-up of channel and streams, tests, and the answers to CW_provisions; server.c
+ * has what the MUX does too. Applications that make ECMs call it; the rows call its actions. */
 #include <string.h>
 
 #include "session/internal.h"
@@ -15,6 +15,7 @@ void simc__do_ask_channel(struct simc_session *session, struct simc__step *step)
         return;
     }
     session->asked_version = msg->version;
+    session->asked_channel_id = session->asked_channel.ecm_channel_id;
     session->asked = SIMC__ASKED;
     struct simc__note *note = simc__note(session, SIMC_EVENT_CHANNEL_SETUP);
     if (note)
@@ -26,42 +27,17 @@ void simc__do_open_channel(struct simc_session *session, struct simc__step *step
     const struct simc_ecmg_channel_status *status = step->request;
     struct simc_ecmg_channel_status previous = session->status;
     session->status = *status;
-    session->status.ecm_channel_id = session->asked_channel.ecm_channel_id;
+    session->status.ecm_channel_id = session->asked_channel_id;
     step->result = simc__send_channel_status(session);
     if (step->result) {
         session->status = previous;
         return;
     }
-    session->channel_id = session->asked_channel.ecm_channel_id;
+    session->channel_id = session->asked_channel_id;
     session->version = session->asked_version;
     session->asked = SIMC__ANY;
     session->is_tested = false;
     session->test_ms = SIMC_DEADLINE_NONE;
-}
-
-void simc__do_refuse(struct simc_session *session, struct simc__step *step)
-{
-    const struct simc_slice *information = step->request;
-    step->result =
-        simc__send_error(session, step->is_stream ? step->stream_id : -1,
-                         session->asked == SIMC__ST_ASKED ? session->channel_id
-                                                          : session->asked_channel.ecm_channel_id,
-                         &step->status, 1, *information);
-    if (!step->result)
-        session->asked = SIMC__ANY;
-}
-
-void simc__do_peer_closed(struct simc_session *session, struct simc__step *step)
-{
-    (void)step;
-    struct simc__note *note = simc__note(session, SIMC_EVENT_CHANNEL_CLOSED);
-    if (note) {
-        note->reason = SIMC_REASON_PEER_CLOSED;
-        note->with_message = true;
-    }
-    session->is_tested = false;
-    session->test_ms = SIMC_DEADLINE_NONE;
-    simc__streams_end(session);
 }
 
 static bool status_is_same(const struct simc_ecmg_channel_status *a,
@@ -114,35 +90,6 @@ int simc_ecmg_channel_accept(struct simc_session *session,
 
 /* ---- streams ---- */
 
-/* The checks of a stream_setup, in this order. */
-uint16_t simc__stream_setup_check(struct simc_session *session,
-                                  const struct simc_ecmg_stream_setup *setup)
-{
-    const struct simc_ecmg_channel_status *status = &session->status;
-    session->context.why = "more streams than max_streams of the channel";
-    if (status->max_streams && session->stream_total >= status->max_streams)
-        return SIMC_ECMG_STATUS_TOO_MANY_STREAMS_ON_CHANNEL;
-    session->context.why = "more streams than this ECMG serves on a channel";
-    if (session->stream_total >= session->common.stream_limit)
-        return SIMC_ECMG_STATUS_TOO_MANY_STREAMS_ON_ECMG;
-    session->context.why = "another open stream has its ECM_id";
-    if (setup->has_ecm_id && simc__index_get(&session->ecm_ids, setup->ecm_id))
-        return SIMC_ECMG_STATUS_ECM_ID_IN_USE;
-    session->context.why = "nominal_CP_duration is below min_CP_duration of the channel";
-    if (setup->nominal_cp_duration_100ms < status->min_cp_duration_100ms)
-        return SIMC_ECMG_STATUS_INVALID_VALUE;
-    session->context.why = NULL;
-    return 0;
-}
-
-void simc__do_ask_stream(struct simc_session *session, struct simc__step *step)
-{
-    session->asked = SIMC__ST_ASKED;
-    struct simc__note *note = simc__note_stream(session, SIMC_EVENT_STREAM_SETUP, step->stream_id);
-    if (note)
-        note->with_message = true;
-}
-
 /* What the application gives when it accepts a stream. */
 struct acceptance {
     bool transfer_mode;
@@ -169,29 +116,8 @@ void simc__do_open_stream(struct simc_session *session, struct simc__step *step)
 
 int simc_ecmg_stream_accept(struct simc_session *session, bool transfer_mode, void *context)
 {
-    if (session->role != SIMC__ROLE_ECMG || session->asked != SIMC__ST_ASKED)
-        return SIMC_EINVAL;
     const struct acceptance acceptance = {transfer_mode, context};
-    struct simc__step step = {
-        .event = SIMC__EV_ACCEPT,
-        .has_state = true,
-        .state = SIMC__ST_ASKED,
-        .request = &acceptance,
-    };
-    simc__run(session, &step);
-    return step.result;
-}
-
-void simc__do_close_response(struct simc_session *session, struct simc__step *step)
-{
-    step->reason = SIMC_REASON_PEER_CLOSED;
-    simc__send_stream(session, SIMC_ECMG_MSG_STREAM_CLOSE_RESPONSE, step->stream_id);
-}
-
-void simc__do_stream_failed(struct simc_session *session, struct simc__step *step)
-{
-    simc__do_log(session, step);
-    step->reason = SIMC_REASON_UNRECOVERABLE;
+    return simc__server_accept_stream(session, SIMC__ROLE_ECMG, &acceptance);
 }
 
 void simc__do_take_stream_status(struct simc_session *session, struct simc__step *step)
@@ -201,7 +127,8 @@ void simc__do_take_stream_status(struct simc_session *session, struct simc__step
     stream->is_tested = false;
     stream->test_ms = SIMC_DEADLINE_NONE;
     simc__heap_update(session, stream);
-    bool is_same = status->has_ecm_id == stream->has_ecm_id && status->ecm_id == stream->ecm_id &&
+    bool is_same = status->has_ecm_id == stream->has_object_id &&
+                   status->ecm_id == stream->object_id &&
                    status->access_criteria_transfer_mode == stream->transfer_mode;
     if (!is_same)
         simc__notice(session, step, SIMC_NOTICE_CHANGED,
@@ -215,23 +142,13 @@ void simc__do_take_stream_status(struct simc_session *session, struct simc__step
 
 void *simc_ecmg_stream_context(const struct simc_session *session, uint16_t stream_id)
 {
-    const struct simc__stream *stream = simc__stream_find(session, stream_id);
-    return stream && session->role == SIMC__ROLE_ECMG ? stream->context : NULL;
+    return simc__stream_context(session, SIMC__ROLE_ECMG, stream_id);
 }
 
 bool simc_ecmg_stream_next(const struct simc_session *session, uint32_t *next, uint16_t *stream_id,
                            void **context)
 {
-    const struct simc__stream *stream;
-    while ((stream = simc__index_next(&session->streams, next))) {
-        ++*next;
-        if (session->role != SIMC__ROLE_ECMG || stream->state != SIMC__ST_OPEN)
-            continue;
-        *stream_id = stream->id;
-        *context = stream->context;
-        return true;
-    }
-    return false;
+    return simc__stream_next(session, SIMC__ROLE_ECMG, next, stream_id, context);
 }
 
 /* ---- ECMs ---- */
@@ -243,7 +160,7 @@ void simc__do_provision(struct simc_session *session, struct simc__step *step)
     struct simc_ecmg_provision *provision = &session->context.payload.provision;
     simc__stream_pending(stream)[stream->pending_count++] = fields->cp_number;
     provision->cp_number = fields->cp_number;
-    provision->ecm_id = stream->ecm_id;
+    provision->ecm_id = stream->object_id;
     provision->cp_duration_100ms =
         fields->has_duration ? fields->duration_100ms : stream->nominal_100ms;
     provision->cws = session->cws;
@@ -324,7 +241,7 @@ void simc__do_respond_error(struct simc_session *session, struct simc__step *ste
     const struct answer *answer = step->request;
     step->result = take_pending(step->stream, answer->cp_number);
     if (!step->result)
-        step->result = simc__send_error(session, step->stream_id, session->channel_id,
+        step->result = simc__send_error(session, simc__ids_of(session, step->stream_id),
                                         &step->status, 1, answer->bytes);
 }
 

@@ -69,7 +69,7 @@ void simc__notice(struct simc_session *session, const struct simc__step *step,
 
 static const char *peer_of(const struct simc_session *session)
 {
-    return session->role == SIMC__ROLE_ECMG ? "SCS" : "ECMG";
+    return session->is_server ? session->dialect->client : session->dialect->server;
 }
 
 static void put_message_name(const struct simc_session *session, struct simc_writer *out)
@@ -212,13 +212,46 @@ static void put_context(const struct simc_session *session, const struct simc__n
     event->information = note->with_statuses ? context->information : simc_slice(NULL, 0);
 }
 
-static void put_payload(const struct simc_session *session, struct simc_session_event *event)
+static void put_emmg_payload(const struct simc_session *session, struct simc_session_event *event)
+{
+    const struct simc__context *context = &session->context;
+    switch (event->type) {
+    case SIMC_EVENT_DATA:
+        event->data = context->payload.data;
+        break;
+    case SIMC_EVENT_BW_REQUEST:
+    case SIMC_EVENT_BW_ALLOCATION:
+        event->bandwidth = context->payload.bandwidth;
+        break;
+    case SIMC_EVENT_CHANNEL_SETUP:
+        event->version = session->asked_version;
+        event->client_id = session->asked_client_id;
+        event->data_channel_id = session->asked_channel_id;
+        event->emmg_channel_setup = session->asked_emmg_channel;
+        break;
+    case SIMC_EVENT_STREAM_SETUP:
+        event->emmg_stream_setup = session->asked_emmg_stream;
+        break;
+    case SIMC_EVENT_CHANNEL_OPEN:
+    case SIMC_EVENT_CHANNEL_STATUS:
+        event->emmg_channel_status = context->payload.emmg_channel_status;
+        break;
+    case SIMC_EVENT_STREAM_OPEN:
+    case SIMC_EVENT_STREAM_STATUS:
+        event->emmg_stream_status = context->payload.emmg_stream_status;
+        break;
+    default:
+        break;
+    }
+}
+
+static void put_ecmg_payload(const struct simc_session *session, struct simc_session_event *event)
 {
     const struct simc__context *context = &session->context;
     switch (event->type) {
     case SIMC_EVENT_CHANNEL_SETUP:
         event->version = session->asked_version;
-        event->ecm_channel_id = session->asked_channel.ecm_channel_id;
+        event->ecm_channel_id = session->asked_channel_id;
         event->channel_setup = session->asked_channel;
         break;
     case SIMC_EVENT_STREAM_SETUP:
@@ -261,13 +294,17 @@ bool simc__event_pull(struct simc_session *session, struct simc_session_event *e
     event->notice = (enum simc_session_notice)note->notice;
     event->version = session->version;
     event->has_stream = note->has_stream;
+    event->client_id = session->client_id;
     event->ecm_channel_id = session->channel_id;
     event->ecm_stream_id = note->stream_id;
     event->cp_number = note->cp_number;
     event->waited_ms = note->waited_ms;
     event->text[0] = '\0';
     put_context(session, note, event);
-    put_payload(session, event);
+    if (session->dialect == &simc__emmg_dialect)
+        put_emmg_payload(session, event);
+    else
+        put_ecmg_payload(session, event);
     if (has_text(note))
         write_text(session, note, event->text);
     return true;

@@ -95,17 +95,36 @@ int simc__out_end(struct simc_session *session, struct simc_writer *writer)
     return 0;
 }
 
-int simc__send_error(struct simc_session *session, int stream_id, uint16_t channel_id,
-                     const uint16_t *statuses, size_t count, struct simc_slice information)
+static uint16_t type_of(const struct simc_session *session, enum simc__common_message message)
 {
-    bool in_stream = stream_id >= 0;
+    return (uint16_t)((unsigned)message + session->dialect->message_base);
+}
+
+struct simc__ids simc__ids_of(const struct simc_session *session, int stream_id)
+{
+    return (struct simc__ids){session->client_id, session->channel_id, stream_id};
+}
+
+void simc__put_ids(const struct simc_session *session, struct simc_writer *writer,
+                   struct simc__ids ids)
+{
+    const struct simc__dialect *dialect = session->dialect;
+    if (dialect->client_id_type)
+        simc_msg_put_uint(writer, dialect->client_id_type, ids.client_id, 4);
+    simc_msg_put_uint(writer, dialect->channel_id_type, ids.channel_id, 2);
+    if (ids.stream_id >= 0)
+        simc_msg_put_uint(writer, dialect->stream_id_type, (uint16_t)ids.stream_id, 2);
+}
+
+int simc__send_error(struct simc_session *session, struct simc__ids ids, const uint16_t *statuses,
+                     size_t count, struct simc_slice information)
+{
+    bool in_stream = ids.stream_id >= 0;
     struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE + information.size);
     size_t start =
         simc_msg_begin(&writer, simc__reply_version(session),
-                       in_stream ? SIMC_ECMG_MSG_STREAM_ERROR : SIMC_ECMG_MSG_CHANNEL_ERROR);
-    simc_msg_put_uint(&writer, SIMC_ECMG_PARAM_ECM_CHANNEL_ID, channel_id, 2);
-    if (in_stream)
-        simc_msg_put_uint(&writer, SIMC_ECMG_PARAM_ECM_STREAM_ID, (uint16_t)stream_id, 2);
+                       type_of(session, in_stream ? SIMC__STREAM_ERROR : SIMC__CHANNEL_ERROR));
+    simc__put_ids(session, &writer, ids);
     for (size_t i = 0; i < count; i++)
         simc_msg_put_uint(&writer, SIMC_ERROR_STATUS_TYPE, statuses[i], 2);
     if (information.size)
@@ -115,13 +134,11 @@ int simc__send_error(struct simc_session *session, int stream_id, uint16_t chann
 }
 
 /* A message that holds nothing but the ids. */
-static int send_ids(struct simc_session *session, uint16_t type, int stream_id)
+static int send_ids(struct simc_session *session, enum simc__common_message message, int stream_id)
 {
     struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE);
-    size_t start = simc_msg_begin(&writer, simc__reply_version(session), type);
-    simc_msg_put_uint(&writer, SIMC_ECMG_PARAM_ECM_CHANNEL_ID, session->channel_id, 2);
-    if (stream_id >= 0)
-        simc_msg_put_uint(&writer, SIMC_ECMG_PARAM_ECM_STREAM_ID, (uint16_t)stream_id, 2);
+    size_t start = simc_msg_begin(&writer, simc__reply_version(session), type_of(session, message));
+    simc__put_ids(session, &writer, simc__ids_of(session, stream_id));
     int error = simc_msg_end(&writer, start);
     return error ? error : simc__out_end(session, &writer);
 }
@@ -130,33 +147,31 @@ int simc__send_channel_test(struct simc_session *session)
 {
     session->is_tested = true;
     session->test_ms = simc_deadline_after(session->now_ms, session->common.test_ms);
-    return send_ids(session, SIMC_ECMG_MSG_CHANNEL_TEST, -1);
+    return send_ids(session, SIMC__CHANNEL_TEST, -1);
 }
 
-int simc__send_stream(struct simc_session *session, uint16_t type, uint16_t stream_id)
+int simc__send_channel(struct simc_session *session, enum simc__common_message message)
 {
-    return send_ids(session, type, stream_id);
+    return send_ids(session, message, -1);
+}
+
+int simc__send_stream(struct simc_session *session, enum simc__common_message message,
+                      uint16_t stream_id)
+{
+    return send_ids(session, message, stream_id);
 }
 
 int simc__send_channel_status(struct simc_session *session)
 {
     struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE);
-    int error =
-        simc_ecmg_channel_status_put(&writer, simc__reply_version(session), &session->status);
+    int error = session->dialect->put_channel_status(session, &writer);
     return error ? error : simc__out_end(session, &writer);
 }
 
 int simc__send_stream_status(struct simc_session *session, const struct simc__stream *stream)
 {
-    const struct simc_ecmg_stream_status status = {
-        .ecm_channel_id = session->channel_id,
-        .ecm_stream_id = stream->id,
-        .has_ecm_id = stream->has_ecm_id,
-        .ecm_id = stream->ecm_id,
-        .access_criteria_transfer_mode = stream->transfer_mode,
-    };
     struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE);
-    int error = simc_ecmg_stream_status_put(&writer, simc__reply_version(session), &status);
+    int error = session->dialect->put_stream_status(session, stream, &writer);
     return error ? error : simc__out_end(session, &writer);
 }
 
@@ -196,8 +211,9 @@ void simc__do_stream_status(struct simc_session *session, struct simc__step *ste
 void simc__do_send_error(struct simc_session *session, struct simc__step *step)
 {
     const struct simc_slice *information = step->request;
-    step->result = simc__send_error(session, step->is_stream ? step->stream_id : -1,
-                                    session->channel_id, &step->status, 1, *information);
+    step->result =
+        simc__send_error(session, simc__ids_of(session, step->is_stream ? step->stream_id : -1),
+                         &step->status, 1, *information);
 }
 
 void simc__do_test_channel(struct simc_session *session, struct simc__step *step)
@@ -217,7 +233,7 @@ void simc__do_test_stream(struct simc_session *session, struct simc__step *step)
     }
     step->result = simc__heap_reserve(session, session->stream_total);
     if (!step->result)
-        step->result = simc__send_stream(session, SIMC_ECMG_MSG_STREAM_TEST, stream->id);
+        step->result = simc__send_stream(session, SIMC__STREAM_TEST, stream->id);
     if (step->result)
         return;
     stream->is_tested = true;

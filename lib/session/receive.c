@@ -1,59 +1,19 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* One message in: framed, decoded, checked in the order version, framing, type, parameters,
- * identifiers, and made into the event that the state machine has rows for. */
+ * identifiers, and made into the event that the state machine has rows for. What only one interface
+ * has is in ecmg_receive.c and emmg_receive.c. */
 #include <string.h>
 
 #include "session/internal.h"
 
 /* ---- what a message names ---- */
 
-static void take_u16(const struct simc_parameter *parameter, bool *has, uint16_t *value)
+void simc__take_u16(const struct simc_parameter *parameter, bool *has, uint16_t *value)
 {
     if (parameter->value.size != 2 || *has)
         return;
     *has = true;
     *value = (uint16_t)(parameter->value.data[0] << 8 | parameter->value.data[1]);
-}
-
-static void take_field(struct simc__fields *fields, const struct simc_parameter *parameter)
-{
-    switch (parameter->code) {
-    case SIMC_ECMG_PARAM_ECM_CHANNEL_ID:
-        take_u16(parameter, &fields->has_channel, &fields->channel_id);
-        break;
-    case SIMC_ECMG_PARAM_ECM_STREAM_ID:
-        take_u16(parameter, &fields->has_stream, &fields->stream_id);
-        break;
-    case SIMC_ECMG_PARAM_CP_NUMBER:
-        take_u16(parameter, &fields->has_cp, &fields->cp_number);
-        break;
-    case SIMC_ECMG_PARAM_ECM_ID:
-        take_u16(parameter, &fields->has_ecm_id, &fields->ecm_id);
-        break;
-    case SIMC_ECMG_PARAM_NOMINAL_CP_DURATION:
-        take_u16(parameter, &fields->has_nominal, &fields->nominal_100ms);
-        break;
-    case SIMC_ECMG_PARAM_CP_DURATION:
-        take_u16(parameter, &fields->has_duration, &fields->duration_100ms);
-        break;
-    case SIMC_ECMG_PARAM_CP_CW_COMBINATION:
-        if (fields->cw_count++ == 0)
-            fields->first_cw = parameter->offset - SIMC_MSG_HEADER_SIZE;
-        break;
-    case SIMC_ECMG_PARAM_CW_ENCRYPTION:
-        fields->has_encryption = true;
-        fields->encryption = parameter->value;
-        break;
-    case SIMC_ECMG_PARAM_ACCESS_CRITERIA:
-        fields->has_ac = true;
-        fields->ac = parameter->value;
-        break;
-    case SIMC_ECMG_PARAM_ECM_DATAGRAM:
-        fields->datagram = parameter->value;
-        break;
-    default:
-        break;
-    }
 }
 
 static void read_fields(struct simc_session *session)
@@ -62,11 +22,11 @@ static void read_fields(struct simc_session *session)
     struct simc_parameter parameter;
     memset(&session->fields, 0, sizeof session->fields);
     while (simc_parameter_next(&cursor, &parameter) == 0)
-        take_field(&session->fields, &parameter);
+        session->dialect->take_field(&session->fields, &parameter);
     /* Version 1 has neither; there they are parameters to be skipped. */
     if (session->msg.version == 1) {
-        session->fields.has_ecm_id = session->fields.has_encryption = false;
-        session->fields.ecm_id = 0;
+        session->fields.has_object_id = session->fields.has_encryption = false;
+        session->fields.object_id = 0;
     }
 }
 
@@ -90,7 +50,7 @@ static void read_errors(struct simc_session *session)
     }
 }
 
-static bool has_status(const struct simc_session *session, uint16_t status)
+bool simc__has_status(const struct simc_session *session, uint16_t status)
 {
     for (size_t i = 0; i < session->context.status_count; i++) {
         if (session->context.statuses[i] == status)
@@ -99,15 +59,21 @@ static bool has_status(const struct simc_session *session, uint16_t status)
     return false;
 }
 
+/* The message_type by the numbers of enum simc__common_message. */
+static unsigned common_type(const struct simc_session *session)
+{
+    return (uint16_t)(session->msg.type - session->dialect->message_base);
+}
+
 static bool is_error_message(const struct simc_session *session)
 {
-    return session->msg.type == SIMC_ECMG_MSG_CHANNEL_ERROR ||
-           session->msg.type == SIMC_ECMG_MSG_STREAM_ERROR;
+    unsigned type = common_type(session);
+    return type == SIMC__CHANNEL_ERROR || type == SIMC__STREAM_ERROR;
 }
 
 static bool is_stream_message(const struct simc_session *session)
 {
-    return session->msg.type >= SIMC_ECMG_MSG_STREAM_SETUP;
+    return common_type(session) >= SIMC__STREAM_SETUP;
 }
 
 /* ---- errors of the peer ---- */
@@ -115,31 +81,31 @@ static bool is_stream_message(const struct simc_session *session)
 static void channel_error_event(const struct simc_session *session, struct simc__step *step)
 {
     step->event = SIMC__EV_CHANNEL_ERROR;
-    if (has_status(session, SIMC_ECMG_STATUS_UNRECOVERABLE_ERROR)) {
+    if (simc__has_status(session, SIMC_ECMG_STATUS_UNRECOVERABLE_ERROR)) {
         step->event = SIMC__EV_CHANNEL_ERROR_FATAL;
         step->reason = SIMC_REASON_UNRECOVERABLE;
     }
     if (session->state == SIMC__SETTING_UP &&
-        has_status(session, SIMC_ECMG_STATUS_UNSUPPORTED_PROTOCOL_VERSION))
+        simc__has_status(session, SIMC_ECMG_STATUS_UNSUPPORTED_PROTOCOL_VERSION))
         step->event = SIMC__EV_CHANNEL_ERROR_VERSION;
 }
 
 static void stream_error_event(const struct simc_session *session, struct simc__step *step)
 {
     struct simc__stream *stream = step->stream;
-    bool is_awaited = stream && stream->is_outstanding;
+    bool is_awaited = stream && stream->is_outstanding && session->dialect->error_answers(session);
     step->reason = SIMC_REASON_REFUSED;
     step->event = SIMC__EV_STREAM_ERROR;
-    if (has_status(session, SIMC_ECMG_STATUS_UNRECOVERABLE_ERROR)) {
+    if (simc__has_status(session, SIMC_ECMG_STATUS_UNRECOVERABLE_ERROR)) {
         step->event = SIMC__EV_STREAM_ERROR_FATAL;
         if (!stream || stream->state == SIMC__ST_OPEN)
             step->reason = SIMC_REASON_UNRECOVERABLE;
     } else if (is_awaited && stream->is_priming &&
-               has_status(session, SIMC_ECMG_STATUS_NOT_ENOUGH_CONTROL_WORDS)) {
+               simc__has_status(session, SIMC_ECMG_STATUS_NOT_ENOUGH_CONTROL_WORDS)) {
         step->event = SIMC__EV_STREAM_ERROR_PRIMING;
     } else if (is_awaited) {
         step->event = SIMC__EV_STREAM_ERROR_ANSWER;
-    } else if (has_status(session, SIMC_ECMG_STATUS_UNKNOWN_ECM_STREAM_ID)) {
+    } else if (simc__has_status(session, session->dialect->unknown_stream)) {
         step->event = SIMC__EV_STREAM_ERROR_UNKNOWN;
     }
 }
@@ -171,34 +137,21 @@ static void error_event(struct simc_session *session, struct simc__step *step)
 
 /* ---- statuses ---- */
 
-static void fail_value(struct simc_session *session, struct simc__step *step, const char *why)
+void simc__fail_value(struct simc_session *session, struct simc__step *step, const char *why)
 {
     step->is_stream = false;
     step->event = SIMC__EV_INVALID;
-    step->status = SIMC_ECMG_STATUS_INVALID_VALUE;
+    step->status = session->dialect->invalid_value;
     session->context.why = why;
 }
 
 static void channel_status_event(struct simc_session *session, struct simc__step *step)
 {
-    struct simc_ecmg_channel_status *status = &session->context.payload.channel_status;
     bool is_awaited = session->is_tested || session->state == SIMC__SETTING_UP;
     step->event = is_awaited ? SIMC__EV_CHANNEL_STATUS : SIMC__EV_CHANNEL_STATUS_UNASKED;
     session->context.why = "nothing has asked for it";
-    if (!is_awaited)
-        return;
-    if (simc_ecmg_channel_status_get(&session->msg, status)) {
-        fail_value(session, step, "it cannot be read");
-        return;
-    }
-    if (session->role == SIMC__ROLE_ECMG)
-        return;
-    if (status->cw_per_msg == 0)
-        fail_value(session, step, "CW_per_msg is 0, must be 1 or more");
-    else if (session->state != SIMC__SETTING_UP &&
-             (status->lead_cw != session->status.lead_cw ||
-              status->cw_per_msg != session->status.cw_per_msg))
-        step->event = SIMC__EV_CHANNEL_STATUS_CHANGED;
+    if (is_awaited)
+        session->dialect->channel_status(session, step);
 }
 
 static void stream_status_event(struct simc_session *session, struct simc__step *step)
@@ -208,10 +161,9 @@ static void stream_status_event(struct simc_session *session, struct simc__step 
     bool is_awaited = is_opening || (stream && stream->is_tested);
     step->event = is_awaited ? SIMC__EV_STREAM_STATUS : SIMC__EV_STREAM_STATUS_UNASKED;
     session->context.why = "nothing has asked for it";
-    if (is_awaited &&
-        simc_ecmg_stream_status_get(&session->msg, &session->context.payload.stream_status))
-        fail_value(session, step, "it cannot be read");
-    else if (is_opening && stream->close_wanted)
+    if (is_awaited)
+        session->dialect->stream_status(session, step);
+    if (step->event == SIMC__EV_STREAM_STATUS && is_opening && stream->close_wanted)
         step->event = SIMC__EV_STREAM_STATUS_UNWANTED;
 }
 
@@ -219,10 +171,11 @@ static void stream_status_event(struct simc_session *session, struct simc__step 
 
 static void channel_setup_event(const struct simc_session *session, struct simc__step *step)
 {
+    bool is_same = session->fields.channel_id == session->channel_id &&
+                   session->fields.client_id == session->client_id;
     step->event = !simc__channel_is_open(session) ? SIMC__EV_CHANNEL_SETUP
-                  : session->fields.channel_id == session->channel_id
-                      ? SIMC__EV_CHANNEL_SETUP_AGAIN
-                      : SIMC__EV_CHANNEL_SETUP_OTHER;
+                  : is_same                       ? SIMC__EV_CHANNEL_SETUP_AGAIN
+                                                  : SIMC__EV_CHANNEL_SETUP_OTHER;
 }
 
 static void stream_setup_event(struct simc_session *session, struct simc__step *step)
@@ -230,81 +183,45 @@ static void stream_setup_event(struct simc_session *session, struct simc__step *
     step->event = SIMC__EV_STREAM_SETUP;
     if (!simc__channel_is_open(session) || step->stream)
         return;
-    const struct simc__fields *fields = &session->fields;
-    const struct simc_ecmg_stream_setup setup = {
-        .ecm_channel_id = fields->channel_id,
-        .ecm_stream_id = fields->stream_id,
-        .has_ecm_id = fields->has_ecm_id,
-        .ecm_id = fields->ecm_id,
-        .nominal_cp_duration_100ms = fields->nominal_100ms,
-    };
-    step->status = simc__stream_setup_check(session, &setup);
-    session->asked_stream = setup;
+    session->dialect->stream_setup(session, step);
     if (step->status)
         step->event = SIMC__EV_STREAM_SETUP_REFUSED;
-}
-
-static void cw_provision_event(struct simc_session *session, struct simc__step *step)
-{
-    step->event = SIMC__EV_CW_PROVISION;
-    if (!step->stream || !simc__channel_is_open(session))
-        return;
-    step->status = simc__provision_check(session, step->stream);
-    if (step->status)
-        step->event = SIMC__EV_CW_PROVISION_REFUSED;
-}
-
-static void ecm_response_event(const struct simc_session *session, struct simc__step *step)
-{
-    const struct simc__stream *stream = step->stream;
-    bool is_awaited =
-        stream && stream->is_outstanding && stream->cp_number == session->fields.cp_number;
-    step->event = !is_awaited          ? SIMC__EV_ECM_RESPONSE_LATE
-                  : stream->is_priming ? SIMC__EV_ECM_RESPONSE_PRIMING
-                                       : SIMC__EV_ECM_RESPONSE;
 }
 
 /* The event of a message that is right in itself and names our channel. */
 static void message_event(struct simc_session *session, struct simc__step *step)
 {
-    switch ((enum simc_ecmg_message)session->msg.type) {
-    case SIMC_ECMG_MSG_CHANNEL_SETUP:
+    switch (common_type(session)) {
+    case SIMC__CHANNEL_SETUP:
         channel_setup_event(session, step);
         break;
-    case SIMC_ECMG_MSG_CHANNEL_TEST:
+    case SIMC__CHANNEL_TEST:
         step->event = SIMC__EV_CHANNEL_TEST;
         break;
-    case SIMC_ECMG_MSG_CHANNEL_STATUS:
+    case SIMC__CHANNEL_STATUS:
         channel_status_event(session, step);
         break;
-    case SIMC_ECMG_MSG_CHANNEL_CLOSE:
+    case SIMC__CHANNEL_CLOSE:
         step->event = SIMC__EV_CHANNEL_CLOSE;
         break;
-    case SIMC_ECMG_MSG_STREAM_SETUP:
+    case SIMC__STREAM_SETUP:
         stream_setup_event(session, step);
         break;
-    case SIMC_ECMG_MSG_STREAM_TEST:
+    case SIMC__STREAM_TEST:
         step->event = SIMC__EV_STREAM_TEST;
         break;
-    case SIMC_ECMG_MSG_STREAM_STATUS:
+    case SIMC__STREAM_STATUS:
         stream_status_event(session, step);
         break;
-    case SIMC_ECMG_MSG_STREAM_CLOSE_REQUEST:
+    case SIMC__STREAM_CLOSE_REQUEST:
         step->event = SIMC__EV_STREAM_CLOSE_REQUEST;
         break;
-    case SIMC_ECMG_MSG_STREAM_CLOSE_RESPONSE:
+    case SIMC__STREAM_CLOSE_RESPONSE:
         step->event = SIMC__EV_STREAM_CLOSE_RESPONSE;
         session->context.why = "nothing has asked for it";
         break;
-    case SIMC_ECMG_MSG_CW_PROVISION:
-        cw_provision_event(session, step);
-        break;
-    case SIMC_ECMG_MSG_ECM_RESPONSE:
-        ecm_response_event(session, step);
-        break;
-    case SIMC_ECMG_MSG_CHANNEL_ERROR:
-    case SIMC_ECMG_MSG_STREAM_ERROR:
-        error_event(session, step);
+    default:
+        session->dialect->own_message(session, step);
         break;
     }
 }
@@ -315,7 +232,13 @@ static bool is_of_stream(const struct simc_session *session)
 {
     const struct simc__fields *fields = &session->fields;
     return is_stream_message(session) && fields->has_stream && fields->has_channel &&
-           simc__channel_is_open(session) && fields->channel_id == session->channel_id;
+           simc__channel_is_open(session) && fields->channel_id == session->channel_id &&
+           !simc__names_other_client(session);
+}
+
+bool simc__names_other_client(const struct simc_session *session)
+{
+    return session->fields.client_id != session->client_id;
 }
 
 /* An error names the stream when the message could be read so far; a broken structure or header
@@ -364,8 +287,7 @@ static void count_faults(struct simc_session *session, struct simc__step *step)
 static bool is_wrong_direction(const struct simc_session *session)
 {
     enum simc_direction direction = session->msg.row->direction;
-    return session->role == SIMC__ROLE_ECMG ? direction == SIMC_DIRECTION_TO_CLIENT
-                                            : direction == SIMC_DIRECTION_TO_SERVER;
+    return direction == (session->is_server ? SIMC_DIRECTION_TO_CLIENT : SIMC_DIRECTION_TO_SERVER);
 }
 
 static void wrong_direction(struct simc_session *session, struct simc__step *step)
@@ -381,7 +303,7 @@ static bool other_version(struct simc_session *session, struct simc__step *step)
 {
     if (session->version == 0 || session->msg.version == session->version)
         return false;
-    if (session->role == SIMC__ROLE_SCS && !session->common.strict) {
+    if (!session->is_server && !session->common.strict) {
         if (!session->version_told) {
             /* The notice is about the connection; the message may be a stream's. */
             bool is_stream = step->is_stream;
@@ -399,17 +321,21 @@ static bool other_version(struct simc_session *session, struct simc__step *step)
     return true;
 }
 
-/* A channel_setup names the channel it wants; all others must name the one that is open. */
+/* A channel_setup names the channel it wants; all others must name the one that is open. On
+ * ECMG-SCS, which has no clients, all ids of clients are 0. */
 static bool other_channel(struct simc_session *session, struct simc__step *step)
 {
-    bool is_setup = session->msg.type == SIMC_ECMG_MSG_CHANNEL_SETUP;
-    bool has_channel = simc__channel_is_open(session) || session->role == SIMC__ROLE_SCS;
-    if (is_setup || !has_channel || session->fields.channel_id == session->channel_id)
+    bool is_setup = common_type(session) == SIMC__CHANNEL_SETUP;
+    bool has_channel = simc__channel_is_open(session) || !session->is_server;
+    bool is_other_client = simc__names_other_client(session);
+    bool is_other = is_other_client || session->fields.channel_id != session->channel_id;
+    if (is_setup || !has_channel || !is_other)
         return false;
-    step->event = SIMC__EV_OTHER_CHANNEL;
+    step->event = is_other_client ? SIMC__EV_OTHER_CLIENT : SIMC__EV_OTHER_CHANNEL;
     step->is_stream = false;
-    step->status = SIMC_ECMG_STATUS_UNKNOWN_ECM_CHANNEL_ID;
-    session->context.why = "it names another channel than the one of this connection";
+    session->context.why = is_other_client
+                               ? "it names another client than the one of this connection"
+                               : "it names another channel than the one of this connection";
     return true;
 }
 
@@ -457,11 +383,15 @@ bool simc__receive(struct simc_session *session)
     context->status_count = 0;
     context->information = simc_slice(NULL, 0);
     context->why = NULL;
-    /* The framer has the same limit: of a message above it there is only the header. */
-    error = simc_msg_decode(&session->rules, frame.bytes, &session->msg, &session->fault);
     struct simc__step step = {.reason = SIMC_REASON_NONE};
-    find_event(session, &step, error);
-    count_faults(session, &step);
+    if (simc__data_provision_take(session, frame.bytes, &step)) {
+        session->fault_count = 0;
+    } else {
+        /* The framer has the same limit: of a message above it there is only the header. */
+        error = simc_msg_decode(&session->rules, frame.bytes, &session->msg, &session->fault);
+        find_event(session, &step, error);
+        count_faults(session, &step);
+    }
     simc__run(session, &step);
     return true;
 }

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* Builds the table of the state machine from rows.def and finds the row of a state and an event.
- * The engine (run.c) calls it; two rows for one pair do not compile (-Woverride-init). */
+/* Builds the table of the state machines from rows.def and emmg_rows.def and finds the row of a
+ * state and an event. The engine (run.c) calls it; two rows for one pair do not compile
+ * (-Woverride-init). */
 #include "session/internal.h"
 
 enum {
 #define ROW(role, state, event, ...) ROW_##role##_##state##_##event,
+#include "session/emmg_rows.def"
 #include "session/rows.def"
 #undef ROW
     ROW_COUNT
 };
 
-enum { ROLES_ECMG = 1 << SIMC__ROLE_ECMG, ROLES_SCS = 1 << SIMC__ROLE_SCS, ROLES_BOTH = 3 };
+enum {
+    ROLES_ECMG = 1 << SIMC__ROLE_ECMG,
+    ROLES_SCS = 1 << SIMC__ROLE_SCS,
+    ROLES_BOTH = ROLES_ECMG | ROLES_SCS,
+    ROLES_MUX = 1 << SIMC__ROLE_MUX,
+    ROLES_EMMG = 1 << SIMC__ROLE_EMMG,
+    ROLES_EMMG_MUX = ROLES_MUX | ROLES_EMMG
+};
 
 #define ACTION(name, text) static const char text_of_##name[] = text;
 #include "session/actions.def"
@@ -32,22 +41,25 @@ static const struct simc__row rows[ROW_COUNT] = {
      .name = #role "/" #state_ "/" #event_,                                                   \
      .clause = clause_,                                                                       \
      .note = note_},
+#include "session/emmg_rows.def"
 #include "session/rows.def"
 #undef ROW
 };
 
 /* Row numbers from 1 by role, state and event; 0: there is none. */
-#define AT_ECMG(state, event, row) [SIMC__ROLE_ECMG][SIMC__##state][SIMC__EV_##event] = row,
-#define AT_SCS(state, event, row)  [SIMC__ROLE_SCS][SIMC__##state][SIMC__EV_##event] = row,
-#define AT_BOTH(state, event, row) AT_ECMG(state, event, row) AT_SCS(state, event, row)
+#define AT_ECMG(state, event, row)     [SIMC__ROLE_ECMG][SIMC__##state][SIMC__EV_##event] = row,
+#define AT_SCS(state, event, row)      [SIMC__ROLE_SCS][SIMC__##state][SIMC__EV_##event] = row,
+#define AT_BOTH(state, event, row)     AT_ECMG(state, event, row) AT_SCS(state, event, row)
+#define AT_MUX(state, event, row)      [SIMC__ROLE_MUX][SIMC__##state][SIMC__EV_##event] = row,
+#define AT_EMMG(state, event, row)     [SIMC__ROLE_EMMG][SIMC__##state][SIMC__EV_##event] = row,
+#define AT_EMMG_MUX(state, event, row) AT_MUX(state, event, row) AT_EMMG(state, event, row)
 
-static const uint8_t row_numbers[SIMC__ROLE_COUNT][SIMC__STATE_COUNT][SIMC__EV_COUNT] = {
+static const uint16_t row_numbers[SIMC__ROLE_COUNT][SIMC__STATE_COUNT][SIMC__EV_COUNT] = {
 #define ROW(role, state, event, ...) AT_##role(state, event, ROW_##role##_##state##_##event + 1)
+#include "session/emmg_rows.def"
 #include "session/rows.def"
 #undef ROW
 };
-
-_Static_assert(ROW_COUNT < 256, "row numbers fit into a byte");
 
 static const struct {
     const char *name;

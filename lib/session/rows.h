@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* The state machine of ECMG-SCS as data: states, events, timers, and the row that a pair of state
- * and event has. The sessions run on it, and tests and the page in specs/sessions read it. */
+/* The state machines of ECMG-SCS and EMMG-MUX as data: states, events, timers, and the row that a
+ * pair of state and event has. The sessions run on it, and tests and the page in specs/sessions
+ * read it. */
 #ifndef SIMC__SESSION_ROWS_H
 #define SIMC__SESSION_ROWS_H
 
-#include "simulcrypt/session.h"
+#include "simulcrypt/emmg_session.h"
 
-enum simc__role { SIMC__ROLE_ECMG, SIMC__ROLE_SCS, SIMC__ROLE_COUNT };
+enum simc__role {
+    SIMC__ROLE_ECMG,
+    SIMC__ROLE_SCS,
+    SIMC__ROLE_MUX,
+    SIMC__ROLE_EMMG,
+    SIMC__ROLE_COUNT
+};
 
 /* clang-format off */
 
@@ -44,14 +51,15 @@ enum simc__role { SIMC__ROLE_ECMG, SIMC__ROLE_SCS, SIMC__ROLE_COUNT };
     ROW(STREAM_SETUP_REFUSED, MESSAGE, "stream_setup that a check refuses")                       \
     ROW(STREAM_TEST, MESSAGE, "stream_test")                                                      \
     ROW(STREAM_STATUS, MESSAGE, "stream_status that answers")                                     \
+    ROW(STREAM_STATUS_OTHER, MESSAGE, "stream_status with another data_id or data_type")          \
     ROW(STREAM_STATUS_UNWANTED, MESSAGE, "stream_status of a stream to be closed")                \
     ROW(STREAM_STATUS_UNASKED, MESSAGE, "stream_status unasked")                                  \
     ROW(STREAM_CLOSE_REQUEST, MESSAGE, "stream_close_request")                                    \
     ROW(STREAM_CLOSE_RESPONSE, MESSAGE, "stream_close_response")                                  \
     ROW(STREAM_ERROR, MESSAGE, "stream_error")                                                    \
-    ROW(STREAM_ERROR_ANSWER, MESSAGE, "stream_error while an ECM is awaited")                     \
+    ROW(STREAM_ERROR_ANSWER, MESSAGE, "stream_error while an answer is awaited")                  \
     ROW(STREAM_ERROR_PRIMING, MESSAGE, "stream_error 0x000B to a priming CW_provision")           \
-    ROW(STREAM_ERROR_UNKNOWN, MESSAGE, "stream_error 0x0007")                                     \
+    ROW(STREAM_ERROR_UNKNOWN, MESSAGE, "stream_error: the stream is unknown")                     \
     ROW(STREAM_ERROR_FATAL, MESSAGE, "stream_error 0x7001")                                       \
     ROW(CW_PROVISION, MESSAGE, "CW_provision")                                                    \
     ROW(CW_PROVISION_REFUSED, MESSAGE, "CW_provision that a check refuses")                       \
@@ -59,7 +67,12 @@ enum simc__role { SIMC__ROLE_ECMG, SIMC__ROLE_SCS, SIMC__ROLE_COUNT };
     ROW(ECM_RESPONSE_PRIMING, MESSAGE, "ECM_response to a priming CW_provision")                  \
     ROW(ECM_RESPONSE_LATE, MESSAGE, "ECM_response that is not awaited")                           \
     ROW(ECM_RESPONSE_INVALID, MESSAGE, "invalid ECM_response while one is awaited")               \
+    ROW(BW_REQUEST, MESSAGE, "stream_BW_request")                                                 \
+    ROW(BW_ALLOCATION, MESSAGE, "stream_BW_allocation")                                           \
+    ROW(DATA, MESSAGE, "data_provision")                                                          \
+    ROW(DATA_OTHER_ID, MESSAGE, "data_provision with another data_id than the stream's")          \
     ROW(OTHER_CHANNEL, MESSAGE, "a message that names another channel")                           \
+    ROW(OTHER_CLIENT, MESSAGE, "a message that names another client")                             \
     ROW(WRONG_DIRECTION, MESSAGE, "a message that only this side sends")                          \
     ROW(OTHER_VERSION, MESSAGE, "a message of another protocol_version")                          \
     ROW(INVALID, MESSAGE, "an invalid message")                                                   \
@@ -80,6 +93,9 @@ enum simc__role { SIMC__ROLE_ECMG, SIMC__ROLE_SCS, SIMC__ROLE_COUNT };
     ROW(PROVIDE, REQUEST, "the application provides control words")                               \
     ROW(RESPOND, REQUEST, "the application gives the ECM")                                        \
     ROW(RESPOND_ERROR, REQUEST, "the application gives an error")                                 \
+    ROW(ALLOCATE, REQUEST, "the application allocates bandwidth")                                 \
+    ROW(ASK_BANDWIDTH, REQUEST, "the application asks for bandwidth")                             \
+    ROW(SEND_DATA, REQUEST, "the application sends data")                                         \
     ROW(DISCONNECTED, REQUEST, "the connection is lost")                                          \
     ROW(FAILED, REQUEST, "no memory, or the output is full")                                      \
     ROW(SETUP_TIMER, TIMER, "set-up timer")                                                       \
@@ -93,13 +109,14 @@ enum simc__role { SIMC__ROLE_ECMG, SIMC__ROLE_SCS, SIMC__ROLE_COUNT };
 #define SIMC__TIMER_ROWS(ROW)                                                                     \
     ROW(NONE, "", "")                                                                             \
     ROW(STOP, "", "")                                                                             \
-    ROW(SETUP, "the answer to a set-up message; at the ECMG the channel_setup itself",            \
-        "`setup_ms`: SCS 5 s, ECMG 30 s")                                                         \
-    ROW(GRACE, "the end of the connection, or a new channel_setup", "`close_ms`: ECMG 1 s")       \
-    ROW(CLOSE, "stream_close_response", "`close_ms`: SCS 5 s")                                    \
-    ROW(REPLY, "ECM_response", "max_comp_time (1 s for 0) + `reply_allowance_ms` (500 ms)")       \
+    ROW(SETUP, "the answer to a set-up message; at a server the channel_setup itself",            \
+        "`setup_ms`: clients 5 s, servers 30 s")                                                  \
+    ROW(GRACE, "the end of the connection, or a new channel_setup", "`close_ms`: servers 1 s")    \
+    ROW(CLOSE, "stream_close_response", "`close_ms`: clients 5 s")                                \
+    ROW(REPLY, "ECM_response; stream_BW_allocation",                                              \
+        "SCS: max_comp_time (1 s for 0) + `reply_allowance_ms` (500 ms); EMMG: `setup_ms`")       \
     ROW(TEST, "the answer to a test message", "`test_ms`: 5 s")                                   \
-    ROW(IDLE, "any message, in an open channel", "`idle_ms`: SCS 10 s, ECMG off")
+    ROW(IDLE, "any message, in an open channel", "`idle_ms`: 10 s, ECMG off")
 
 /* clang-format on */
 
@@ -149,14 +166,15 @@ struct simc__row {
     uint16_t status; /* error_status sent; 0: that of the fault or check */
     void (*action)(struct simc_session *session, struct simc__step *step);
     const char *action_text;
-    const char *name; /* "ECMG/OPEN/CHANNEL_TEST" */
+    const char *name; /* "ECMG/OPEN/CHANNEL_TEST", "EMMG_MUX/OPEN/TEST" for both */
     const char *clause;
     const char *note;
 };
 
 /** Rows, for coverage reports: settings.trace gets an index below this count. */
 unsigned simc__session_row_count(void);
-/** "ECMG/OPEN/CHANNEL_TEST"; "BOTH/..." serves both roles. NULL behind the last row. */
+/** "ECMG/OPEN/CHANNEL_TEST"; "BOTH/..." serves ECMG and SCS, "EMMG_MUX/..." EMMG and MUX. NULL
+ *  behind the last row. */
 const char *simc__session_row_name(unsigned row);
 const struct simc__row *simc__session_row(unsigned row);
 /** The row of a pair, its state's fallbacks included; NULL: it has none. */

@@ -23,8 +23,8 @@ static void end_session(struct simc_session *session, enum simc_session_reason r
 {
     if (session->state == SIMC__ENDED)
         return;
-    /* An SCS is told in any case, an ECMG when it had a channel. */
-    bool is_told = session->role == SIMC__ROLE_SCS || simc__channel_is_open(session);
+    /* A client is told in any case, a server when it had a channel. */
+    bool is_told = !session->is_server || simc__channel_is_open(session);
     session->end_reason = reason;
     struct simc__note *note = is_told ? simc__note(session, SIMC_EVENT_CHANNEL_CLOSED) : NULL;
     if (note) {
@@ -36,6 +36,7 @@ static void end_session(struct simc_session *session, enum simc_session_reason r
     session->closed_told = true;
     session->state = SIMC__ENDED;
     session->asked = SIMC__ANY;
+    session->asked_bandwidth = false;
     simc__streams_end(session);
 }
 
@@ -154,25 +155,40 @@ void simc__do_log(struct simc_session *session, struct simc__step *step)
         note->with_message = note->with_statuses = true;
 }
 
+/* Whom an error names: what the message names as far as it could be read, otherwise our channel,
+ * or the one that was asked for, or none. */
+static struct simc__ids error_ids(const struct simc_session *session, const struct simc__step *step,
+                                  bool in_stream)
+{
+    const struct simc__fields *fields = &session->fields;
+    bool of_message = simc__event_kind_of(step->event) == SIMC__KIND_MESSAGE;
+    struct simc__ids ids = simc__ids_of(session, in_stream ? step->stream_id : -1);
+    if (step->event == SIMC__EV_NO_ANSWER && session->asked == SIMC__ASKED) {
+        ids.channel_id = session->asked_channel_id;
+        ids.client_id = session->asked_client_id;
+    } else if (session->is_server && !simc__channel_is_open(session)) {
+        ids.channel_id = 0;
+        ids.client_id = 0;
+    }
+    if (of_message && fields->has_channel)
+        ids.channel_id = fields->channel_id;
+    if (of_message && fields->has_client)
+        ids.client_id = fields->client_id;
+    return ids;
+}
+
 /* Sends the error of the row: its status, or that of the step where the row leaves it open. */
 static void send_row_error(struct simc_session *session, struct simc__step *step, bool is_fatal)
 {
-    const struct simc__fields *fields = &session->fields;
     uint16_t statuses[2] = {step->row->status ? step->row->status : step->status, 0x7001};
     size_t count = is_fatal && statuses[0] != 0x7001 ? 2 : 1;
     bool in_stream =
         step->row->carrier == SIMC__SE || (step->row->carrier == SIMC__CE_OR_SE && step->is_stream);
     bool of_message = simc__event_kind_of(step->event) == SIMC__KIND_MESSAGE;
-    uint16_t channel_id = of_message && fields->has_channel ? fields->channel_id
-                          : simc__channel_is_open(session) || session->role == SIMC__ROLE_SCS
-                              ? session->channel_id
-                              : 0;
-    if (step->event == SIMC__EV_NO_ANSWER && session->asked == SIMC__ASKED)
-        channel_id = session->asked_channel.ecm_channel_id;
     uint8_t information[2] = {(uint8_t)(session->fault.code >> 8), (uint8_t)session->fault.code};
     bool has_information =
         session->common.send_error_information && of_message && session->fault.code;
-    simc__send_error(session, in_stream ? step->stream_id : -1, channel_id, statuses, count,
+    simc__send_error(session, error_ids(session, step, in_stream), statuses, count,
                      simc_slice(information, has_information ? sizeof information : 0));
     if (session->state == SIMC__ENDED)
         return;

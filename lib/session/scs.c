@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* The SCS's side of a channel: set-up, errors, tests, and its end in due order. The rows call its
- * actions; what concerns one stream is in scs_stream.c. */
+/* The SCS's side of a channel: its set-up and its parameters. The rows call its actions; what
+ * concerns one stream is in scs_stream.c, what an EMMG does too in client.c. */
 #include "session/internal.h"
 
 void simc__do_setup(struct simc_session *session, struct simc__step *step)
@@ -24,54 +24,11 @@ void simc__do_channel_opened(struct simc_session *session, struct simc__step *st
         note->with_message = true;
 }
 
-static int send_channel_close(struct simc_session *session)
-{
-    const struct simc_ecmg_channel_close message = {.ecm_channel_id = session->channel_id};
-    struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE);
-    int error = simc_ecmg_channel_close_put(&writer, session->version, &message);
-    return error ? error : simc__out_end(session, &writer);
-}
-
-/* The channel ends, by an error that cannot be recovered, or when all its streams are closed. */
-void simc__do_close_and_end(struct simc_session *session, struct simc__step *step)
-{
-    if (step->event == SIMC__EV_CHANNEL_ERROR_FATAL)
-        simc__do_log(session, step);
-    step->result = send_channel_close(session);
-}
-
 void simc__do_changed(struct simc_session *session, struct simc__step *step)
 {
     simc__do_take_channel_status(session, step);
     step->reason = SIMC_REASON_PARAMETERS_CHANGED;
-    step->result = send_channel_close(session);
-}
-
-/* An error that does not end the channel: a test tells whether it is still there. */
-void simc__do_verify(struct simc_session *session, struct simc__step *step)
-{
-    simc__do_log(session, step);
-    if (!session->is_tested)
-        step->result = simc__send_channel_test(session);
-}
-
-/* Those that are still being set up are closed when they are open. */
-void simc__do_close_streams(struct simc_session *session, struct simc__step *step)
-{
-    uint32_t at = 0;
-    struct simc__stream *stream;
-    session->closing_reason = step->reason;
-    for (; (stream = simc__index_next(&session->streams, &at)); at++) {
-        struct simc__step close = {
-            .event = SIMC__EV_CLOSE_STREAM,
-            .is_stream = true,
-            .stream = stream,
-            .stream_id = stream->id,
-        };
-        simc__run(session, &close);
-        if (session->state == SIMC__ENDED)
-            return;
-    }
+    step->result = simc__send_channel(session, SIMC__CHANNEL_CLOSE);
 }
 
 const struct simc_ecmg_channel_status *simc_scs_channel_status(const struct simc_session *session)

@@ -16,8 +16,8 @@ static int send_stream_setup(struct simc_session *session, const struct simc__st
     const struct simc_ecmg_stream_setup setup = {
         .ecm_channel_id = session->channel_id,
         .ecm_stream_id = stream->id,
-        .has_ecm_id = stream->has_ecm_id,
-        .ecm_id = stream->ecm_id,
+        .has_ecm_id = stream->has_object_id,
+        .ecm_id = stream->object_id,
         .nominal_cp_duration_100ms = stream->nominal_100ms,
     };
     struct simc_writer writer = simc__out_begin(session, SIMC__SMALL_MESSAGE);
@@ -45,16 +45,10 @@ void simc__do_stream_setup(struct simc_session *session, struct simc__step *step
     step->result = send_stream_setup(session, stream);
 }
 
-static void set_now(struct simc_session *session, uint64_t now_ms)
-{
-    if (now_ms > session->now_ms)
-        session->now_ms = now_ms;
-}
-
 int simc_scs_stream_open(struct simc_session *session, uint16_t stream_id, uint16_t ecm_id,
                          uint16_t nominal_cp_duration_100ms, uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     if (session->role != SIMC__ROLE_SCS ||
         (session->state != SIMC__OPEN && session->state != SIMC__IN_ERROR))
         return SIMC_ENOTFOUND;
@@ -76,7 +70,7 @@ void simc__do_stream_opened(struct simc_session *session, struct simc__step *ste
     const struct simc_ecmg_stream_status *status = &session->context.payload.stream_status;
     struct simc__stream *stream = step->stream;
     stream->transfer_mode = status->access_criteria_transfer_mode;
-    if (status->has_ecm_id && stream->has_ecm_id && status->ecm_id != stream->ecm_id)
+    if (status->has_ecm_id && stream->has_object_id && status->ecm_id != stream->object_id)
         simc__notice(session, step, SIMC_NOTICE_CHANGED,
                      "stream_status names another ECM_id than stream_setup");
     struct simc__note *note = simc__note_stream(session, SIMC_EVENT_STREAM_OPEN, stream->id);
@@ -84,68 +78,9 @@ void simc__do_stream_opened(struct simc_session *session, struct simc__step *ste
         note->with_message = true;
 }
 
-static int send_close_request(struct simc_session *session, struct simc__stream *stream)
-{
-    stream->is_outstanding = false;
-    stream->is_tested = false;
-    stream->test_ms = SIMC_DEADLINE_NONE;
-    return simc__send_stream(session, SIMC_ECMG_MSG_STREAM_CLOSE_REQUEST, stream->id);
-}
-
-void simc__do_stream_unwanted(struct simc_session *session, struct simc__step *step)
-{
-    step->result = send_close_request(session, step->stream);
-}
-
-void simc__do_close_later(struct simc_session *session, struct simc__step *step)
-{
-    (void)session;
-    step->stream->close_wanted = true;
-    step->stream->close_reason = SIMC_REASON_REQUESTED;
-}
-
-void simc__do_close_stream(struct simc_session *session, struct simc__step *step)
-{
-    step->stream->close_reason = SIMC_REASON_REQUESTED;
-    step->result = send_close_request(session, step->stream);
-}
-
 int simc_scs_stream_close(struct simc_session *session, uint16_t stream_id, uint64_t now_ms)
 {
-    set_now(session, now_ms);
-    struct simc__stream *stream = session->role == SIMC__ROLE_SCS && simc__channel_is_open(session)
-                                      ? simc__stream_find(session, stream_id)
-                                      : NULL;
-    if (!stream)
-        return SIMC_ENOTFOUND;
-    struct simc__step step = {
-        .event = SIMC__EV_CLOSE_STREAM,
-        .is_stream = true,
-        .stream = stream,
-        .stream_id = stream_id,
-    };
-    simc__run(session, &step);
-    return step.result;
-}
-
-void simc__do_stream_closed(struct simc_session *session, struct simc__step *step)
-{
-    if (step->event != SIMC__EV_STREAM_CLOSE_RESPONSE)
-        simc__do_log(session, step);
-    step->reason = (enum simc_session_reason)step->stream->close_reason;
-}
-
-void simc__do_stream_refused(struct simc_session *session, struct simc__step *step)
-{
-    simc__do_log(session, step);
-    step->reason = SIMC_REASON_REFUSED;
-}
-
-/* The stream is given up, and a test tells whether the ECMG is there at all. */
-void simc__do_stream_timeout(struct simc_session *session, struct simc__step *step)
-{
-    if (!session->is_tested)
-        step->result = simc__send_channel_test(session);
+    return simc__client_close_stream(session, SIMC__ROLE_SCS, stream_id, now_ms);
 }
 
 /* ---- CW_provision ---- */
@@ -233,7 +168,7 @@ void simc__do_provide(struct simc_session *session, struct simc__step *step)
 int simc_scs_provide(struct simc_session *session, const struct simc_scs_provision *provision,
                      uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     struct simc__stream *stream =
         session->role == SIMC__ROLE_SCS &&
                 (session->state == SIMC__OPEN || session->state == SIMC__IN_ERROR)
@@ -256,28 +191,15 @@ int simc_scs_provide(struct simc_session *session, const struct simc_scs_provisi
 
 /* ---- answers ---- */
 
-/* What a datagram must be: NULL, or why it is not. */
-static const char *datagram_fault(uint8_t flag, struct simc_slice datagram)
+/* What a datagram must be: NULL, or why it is not. Several sections are none of it. */
+static const char *ecm_fault(uint8_t flag, struct simc_slice datagram)
 {
-    enum { SECTION_HEAD = 3, SECTION_LENGTH_MAX = 4093, PACKET = 188 };
-    const uint8_t *p = datagram.data;
-    if (datagram.size == 0 || flag > 1)
+    enum simc_datagram_fault fault = simc_datagram_check(flag, datagram);
+    if (datagram.size == 0 || fault == SIMC_DATAGRAM_NONE)
         return NULL;
-    if (flag == 0) {
-        if (datagram.size < SECTION_HEAD)
-            return "it is shorter than the head of a section";
-        size_t length = (size_t)(p[1] & 0x0f) << 8 | p[2];
-        if (length > SECTION_LENGTH_MAX || SECTION_HEAD + length != datagram.size)
-            return "it is not one section: section_length does not fit its size";
-        return NULL;
-    }
-    if (datagram.size % PACKET)
-        return "its size is no multiple of 188 bytes";
-    for (size_t at = 0; at < datagram.size; at += PACKET) {
-        if (p[at] != 0x47)
-            return "a transport packet does not begin with 0x47";
-    }
-    return NULL;
+    bool is_length = fault == SIMC_DATAGRAM_SEVERAL || fault == SIMC_DATAGRAM_SECTION_LENGTH;
+    return is_length ? "it is not one section: section_length does not fit its size"
+                     : simc_datagram_fault_text(fault);
 }
 
 static struct simc__note *note_answer(struct simc_session *session,
@@ -298,7 +220,7 @@ void simc__do_ecm(struct simc_session *session, struct simc__step *step)
     struct simc_scs_ecm *ecm = &session->context.payload.ecm;
     ecm->cp_number = step->stream->cp_number;
     ecm->datagram = session->fields.datagram;
-    ecm->datagram_fault = datagram_fault(session->status.section_tspkt_flag, ecm->datagram);
+    ecm->datagram_fault = ecm_fault(session->status.section_tspkt_flag, ecm->datagram);
     struct simc__note *note = note_answer(session, SIMC_EVENT_ECM, step->stream);
     if (note)
         note->with_message = true;
@@ -349,5 +271,5 @@ void simc__do_stream_fatal(struct simc_session *session, struct simc__step *step
     if (step->stream->is_outstanding)
         fail_provision(session, step->stream, true);
     step->stream->close_reason = SIMC_REASON_UNRECOVERABLE;
-    step->result = send_close_request(session, step->stream);
+    step->result = simc__send_close_request(session, step->stream);
 }

@@ -5,22 +5,23 @@
 
 /* ---- birth and end ---- */
 
-static int session_new(enum simc__role role, const struct simc_ecmg_settings *ecmg,
-                       const struct simc_scs_settings *scs, uint64_t now_ms,
-                       struct simc_session **made)
+int simc__session_new(enum simc__role role, const void *settings, uint64_t now_ms,
+                      struct simc_session **made)
 {
+    bool is_ecmg = role == SIMC__ROLE_ECMG || role == SIMC__ROLE_SCS;
     *made = NULL;
     struct simc_session *session = simc_calloc(1, sizeof *session);
     if (!session)
         return SIMC_ENOMEM;
     session->role = role;
-    int error = role == SIMC__ROLE_ECMG ? simc__ecmg_settings_fill(session, ecmg)
-                                        : simc__scs_settings_fill(session, scs);
+    session->is_server = role == SIMC__ROLE_ECMG || role == SIMC__ROLE_MUX;
+    session->dialect = is_ecmg ? &simc__ecmg_dialect : &simc__emmg_dialect;
+    int error = simc__settings_fill(session, settings);
     if (error) {
         simc_free(session);
         return error;
     }
-    session->interface = simc_interface_find(simc_slice_text("ecmg"));
+    session->interface = simc_interface_find(simc_slice_text(session->dialect->interface));
     session->rules.interface = session->interface;
     session->rules.strict = session->common.strict;
     session->rules.length_limit = session->common.length_limit;
@@ -44,13 +45,25 @@ static int session_new(enum simc__role role, const struct simc_ecmg_settings *ec
 int simc_ecmg_session_new(const struct simc_ecmg_settings *settings, uint64_t now_ms,
                           struct simc_session **session)
 {
-    return session_new(SIMC__ROLE_ECMG, settings, NULL, now_ms, session);
+    return simc__session_new(SIMC__ROLE_ECMG, settings, now_ms, session);
 }
 
 int simc_scs_session_new(const struct simc_scs_settings *settings, uint64_t now_ms,
                          struct simc_session **session)
 {
-    return session_new(SIMC__ROLE_SCS, NULL, settings, now_ms, session);
+    return simc__session_new(SIMC__ROLE_SCS, settings, now_ms, session);
+}
+
+int simc_mux_session_new(const struct simc_mux_settings *settings, uint64_t now_ms,
+                         struct simc_session **session)
+{
+    return simc__session_new(SIMC__ROLE_MUX, settings, now_ms, session);
+}
+
+int simc_emmg_session_new(const struct simc_emmg_settings *settings, uint64_t now_ms,
+                          struct simc_session **session)
+{
+    return simc__session_new(SIMC__ROLE_EMMG, settings, now_ms, session);
 }
 
 void simc_session_free(struct simc_session *session)
@@ -69,7 +82,7 @@ void simc_session_free(struct simc_session *session)
 
 /* ---- bytes in ---- */
 
-static void set_now(struct simc_session *session, uint64_t now_ms)
+void simc__set_now(struct simc_session *session, uint64_t now_ms)
 {
     if (now_ms > session->now_ms)
         session->now_ms = now_ms;
@@ -117,7 +130,7 @@ static void feed_behind_kept(struct simc_session *session, struct simc_slice byt
 
 void simc_session_feed(struct simc_session *session, struct simc_slice bytes, uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     if (session->state == SIMC__ENDED || bytes.size == 0)
         return;
     /* Bytes of an earlier call that nobody asked the events of would be lost otherwise. */
@@ -129,7 +142,24 @@ void simc_session_feed(struct simc_session *session, struct simc_slice bytes, ui
 
 bool simc_session_is_blocked(const struct simc_session *session)
 {
-    return session->output.size >= session->common.output_limit / 4;
+    return session->is_held || session->output.size >= session->common.output_limit / 4;
+}
+
+void simc_session_hold(struct simc_session *session)
+{
+    session->is_held = true;
+}
+
+/* What the peer sent meanwhile was not looked at: its silence counts from now on. */
+void simc_session_release(struct simc_session *session, uint64_t now_ms)
+{
+    simc__set_now(session, now_ms);
+    if (!session->is_held)
+        return;
+    session->is_held = false;
+    session->heard_ms = session->now_ms;
+    if (session->is_tested)
+        session->test_ms = simc_deadline_after(session->now_ms, session->common.test_ms);
 }
 
 /* ---- events out ---- */
@@ -149,8 +179,13 @@ static void no_answer(struct simc_session *session)
         .has_state = true,
         .state = session->asked,
         .is_stream = of_stream,
-        .stream_id = session->asked_stream.ecm_stream_id,
+        .stream_id = session->asked_stream_id,
     };
+    if (session->asked_bandwidth) {
+        step.state = SIMC__ST_OPEN;
+        step.is_stream = true;
+        step.stream = simc__stream_find(session, step.stream_id);
+    }
     session->context.why = "the application has not answered";
     simc__run(session, &step);
 }
@@ -173,7 +208,7 @@ static void drop_input(struct simc_session *session)
 bool simc_session_next_event(struct simc_session *session, struct simc_session_event *event)
 {
     wipe_cws(session);
-    if (session->asked)
+    if (session->asked || session->asked_bandwidth)
         no_answer(session);
     for (;;) {
         if (SIMC_UNLIKELY(session->common.log_sent_messages) &&
@@ -198,14 +233,14 @@ bool simc_session_next_event(struct simc_session *session, struct simc_session_e
 
 void simc_session_expire(struct simc_session *session, uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     if (session->now_ms > session->due_ms)
         session->due_ms = session->now_ms;
 }
 
 void simc_session_disconnected(struct simc_session *session, uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     simc__drop_wiped(&session->output, session->output.size);
     simc__run_channel(session, SIMC__EV_DISCONNECTED, SIMC_REASON_DISCONNECTED);
 }
@@ -217,7 +252,7 @@ enum simc_session_reason simc_session_wants_close(const struct simc_session *ses
 
 void simc_session_close(struct simc_session *session, uint64_t now_ms)
 {
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     simc__run_channel(session, SIMC__EV_CLOSE, SIMC_REASON_REQUESTED);
 }
 
@@ -241,7 +276,7 @@ size_t simc_session_stream_count(const struct simc_session *session)
 size_t simc_session_memory(const struct simc_session *session)
 {
     return sizeof *session + session->stream_memory + session->streams.memory +
-           session->ecm_ids.memory + session->heap_capacity * sizeof(session->heap[0]) +
+           session->object_ids.memory + session->heap_capacity * sizeof(session->heap[0]) +
            session->framer.held.capacity + session->kept.capacity + session->output.capacity +
            session->sent_log.capacity + session->sent_now.capacity;
 }
@@ -258,7 +293,7 @@ int simc_session_refuse(struct simc_session *session, uint16_t status,
         .has_state = true,
         .state = session->asked,
         .is_stream = session->asked == SIMC__ST_ASKED,
-        .stream_id = session->asked_stream.ecm_stream_id,
+        .stream_id = session->asked_stream_id,
         .status = status,
         .request = &information,
     };
@@ -297,7 +332,7 @@ int simc_session_test(struct simc_session *session, int stream_id, uint64_t now_
 {
     if (stream_id < -1 || stream_id > UINT16_MAX)
         return SIMC_EINVAL;
-    set_now(session, now_ms);
+    simc__set_now(session, now_ms);
     struct simc__step step = request_step(session, SIMC__EV_TEST, stream_id);
     if (session->state == SIMC__ENDED)
         return SIMC_ENOTFOUND;

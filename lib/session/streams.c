@@ -39,28 +39,28 @@ struct simc__stream *simc__stream_find(const struct simc_session *session, uint1
     return simc__index_get(&session->streams, id);
 }
 
-int simc__stream_new(struct simc_session *session, uint16_t id, bool has_ecm_id, uint16_t ecm_id,
-                     struct simc__stream **made)
+int simc__stream_new(struct simc_session *session, uint16_t id, bool has_object_id,
+                     uint16_t object_id, struct simc__stream **made)
 {
     size_t room = pending_size(session) + history_capacity(session) * history_stride(session);
     struct simc__stream *stream = simc_calloc(1, sizeof *stream + room);
     if (!stream)
         return SIMC_ENOMEM;
     stream->id = id;
-    stream->has_ecm_id = has_ecm_id;
-    stream->ecm_id = ecm_id;
+    stream->has_object_id = has_object_id;
+    stream->object_id = object_id;
     stream->room_size = (uint16_t)room;
     stream->timer_ms = stream->test_ms = SIMC_DEADLINE_NONE;
-    bool is_indexed = session->role == SIMC__ROLE_ECMG && has_ecm_id;
+    bool is_indexed = session->is_server && has_object_id;
     int error = simc__index_put(&session->streams, id, stream);
     if (!error && is_indexed)
-        error = simc__index_put(&session->ecm_ids, ecm_id, stream);
-    if (!error && session->role == SIMC__ROLE_SCS)
+        error = simc__index_put(&session->object_ids, object_id, stream);
+    if (!error && !session->is_server)
         error = simc__heap_reserve(session, session->stream_total + 1);
     if (error) {
         simc__index_drop(&session->streams, id);
         if (is_indexed)
-            simc__index_drop(&session->ecm_ids, ecm_id);
+            simc__index_drop(&session->object_ids, object_id);
         simc_free(stream);
         return error;
     }
@@ -81,9 +81,9 @@ static void wipe(struct simc__stream *stream)
 static void release(struct simc_session *session, struct simc__stream *stream)
 {
     simc__index_drop(&session->streams, stream->id);
-    if (session->role == SIMC__ROLE_ECMG && stream->has_ecm_id &&
-        simc__index_get(&session->ecm_ids, stream->ecm_id) == stream)
-        simc__index_drop(&session->ecm_ids, stream->ecm_id);
+    if (session->is_server && stream->has_object_id &&
+        simc__index_get(&session->object_ids, stream->object_id) == stream)
+        simc__index_drop(&session->object_ids, stream->object_id);
     session->stream_total--;
     session->stream_memory -= sizeof *stream + stream->room_size + stream->ac_capacity;
     simc_free(stream->ac);
@@ -99,7 +99,7 @@ void simc__stream_end(struct simc_session *session, struct simc__stream *stream)
     stream->timer_ms = stream->test_ms = SIMC_DEADLINE_NONE;
     simc__heap_update(session, stream);
     wipe(stream);
-    if (session->role == SIMC__ROLE_SCS)
+    if (!session->is_server)
         release(session, stream);
     else
         session->dying = stream;
@@ -141,9 +141,35 @@ void simc__streams_fini(struct simc_session *session)
 {
     release_all(session);
     simc__index_fini(&session->streams);
-    simc__index_fini(&session->ecm_ids);
+    simc__index_fini(&session->object_ids);
     simc_free(session->heap);
 }
+
+/* ---- what the application of a server gave ---- */
+
+void *simc__stream_context(const struct simc_session *session, enum simc__role role,
+                           uint16_t stream_id)
+{
+    const struct simc__stream *stream = simc__stream_find(session, stream_id);
+    return stream && session->role == role ? stream->context : NULL;
+}
+
+bool simc__stream_next(const struct simc_session *session, enum simc__role role, uint32_t *next,
+                       uint16_t *stream_id, void **context)
+{
+    const struct simc__stream *stream;
+    while ((stream = simc__index_next(&session->streams, next))) {
+        ++*next;
+        if (session->role != role || stream->state != SIMC__ST_OPEN)
+            continue;
+        *stream_id = stream->id;
+        *context = stream->context;
+        return true;
+    }
+    return false;
+}
+
+/* ---- access criteria ---- */
 
 int simc__stream_keep_ac(struct simc_session *session, struct simc__stream *stream,
                          struct simc_slice ac)

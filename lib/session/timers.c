@@ -89,6 +89,8 @@ void simc__heap_update(struct simc_session *session, struct simc__stream *stream
 static uint32_t reply_ms(const struct simc_session *session)
 {
     const struct simc_scs_settings *own = &session->own.scs;
+    if (session->role != SIMC__ROLE_SCS)
+        return session->common.setup_ms;
     uint32_t comp_ms = session->status.max_comp_time_ms;
     return (comp_ms ? comp_ms : own->reply_max_comp_ms) + own->reply_allowance_ms;
 }
@@ -160,16 +162,23 @@ void simc__timer_stop(struct simc_session *session, struct simc__stream *stream)
 static uint64_t idle_deadline_ms(const struct simc_session *session)
 {
     bool is_watched = session->state == SIMC__OPEN || session->state == SIMC__IN_ERROR;
-    if (!is_watched || session->is_tested || session->common.idle_ms == SIMC_IDLE_TEST_OFF)
+    if (!is_watched || session->is_tested || session->is_held ||
+        session->common.idle_ms == SIMC_IDLE_TEST_OFF)
         return SIMC_DEADLINE_NONE;
     return simc_deadline_after(session->heard_ms, session->common.idle_ms);
+}
+
+/* A peer whose messages are not looked at is not blamed for its silence. */
+static uint64_t test_deadline_ms(const struct simc_session *session)
+{
+    return session->is_held ? SIMC_DEADLINE_NONE : session->test_ms;
 }
 
 uint64_t simc_session_deadline_ms(const struct simc_session *session)
 {
     if (session->state == SIMC__ENDED)
         return SIMC_DEADLINE_NONE;
-    uint64_t first_ms = simc_deadline_first(session->timer_ms, session->test_ms);
+    uint64_t first_ms = simc_deadline_first(session->timer_ms, test_deadline_ms(session));
     first_ms = simc_deadline_first(first_ms, idle_deadline_ms(session));
     if (session->heap_count)
         first_ms = simc_deadline_first(first_ms, deadline_of(session->heap[0]));
@@ -196,12 +205,12 @@ static bool expire_channel(struct simc_session *session)
         return false;
     if (simc_deadline_due(session->timer_ms, session->due_ms)) {
         enum simc__event event = session->timer_event;
-        bool was_never_open = event == SIMC__EV_SETUP_TIMER && session->role == SIMC__ROLE_ECMG;
+        bool was_never_open = event == SIMC__EV_SETUP_TIMER && session->is_server;
         simc__timer_stop(session, NULL);
         simc__run_channel(session, event, was_never_open ? SIMC_REASON_NO_SETUP : reason_of(event));
         return true;
     }
-    if (simc_deadline_due(session->test_ms, session->due_ms)) {
+    if (simc_deadline_due(test_deadline_ms(session), session->due_ms)) {
         session->test_ms = SIMC_DEADLINE_NONE;
         session->is_tested = false;
         session->heard_ms = session->now_ms;
