@@ -3,11 +3,18 @@
  * here every tick follows from the boundary and the delays. [4.2] */
 #include "sched/internal.h"
 
+uint64_t simc__sched_first_tick(const struct simc__sched *sched)
+{
+    /* In file mode the mux waits for the plan, so it needs no lead. */
+    uint64_t lead_ms = sched->mapping.horizon_tick ? 0 : sched->air_lead_ms;
+    uint64_t tick = sched->now_tick + simc__sched_wait_ticks(sched, lead_ms);
+    return simc__sched_later(tick, sched->told_tick);
+}
+
 /* A boundary is never told later than the mux needs, even when that moves it. */
 static uint64_t boundary(const struct simc__sched *sched, uint64_t planned, uint64_t reach)
 {
-    uint64_t first = sched->now_tick + simc__sched_wait_ticks(sched, sched->air_lead_ms) + reach;
-    return simc__sched_later(planned, first);
+    return simc__sched_later(planned, simc__sched_first_tick(sched) + reach);
 }
 
 static uint64_t shift(uint64_t tick, int64_t delay)
@@ -138,7 +145,7 @@ void simc__sched_go_clear(struct simc__sched *sched)
 
 void simc__sched_go_silent(struct simc__sched *sched)
 {
-    uint64_t tick = sched->now_tick + simc__sched_wait_ticks(sched, sched->air_lead_ms);
+    uint64_t tick = simc__sched_first_tick(sched);
     for (unsigned i = 0; i < sched->stream_count; i++) {
         struct simc__sched_stream *stream = &sched->streams[i];
         if (sched->open & simc__sched_bit(sched, stream))

@@ -71,6 +71,7 @@ void simc__sched_timeline(struct simc__sched *sched, const struct simc__sched_ma
      */
     sched->now_tick = 0;
     sched->end_tick = 0;
+    sched->told_tick = 0;
     sched->open = 0;
     sched->playable[0] = sched->playable[1] = 0;
     sched->loss = -1;

@@ -74,7 +74,7 @@ struct simc__sched {
     size_t memory;
 
     uint8_t stream_count, cw_size, loss_count, state, start_policy;
-    uint16_t cp_100ms;
+    uint16_t cp_100ms, floor_100ms;
     uint32_t air_lead_ms, margin_ms, retry_ms, start_wait_ms;
     struct simc__sched_loss_step losses[SIMC__SCHED_LOSS_STEPS_MAX];
 
@@ -85,6 +85,7 @@ struct simc__sched {
     uint32_t last_nominal_100ms;
     bool last_is_foreign; /* planned by a predecessor: how long it lasts follows from the ECMGs */
     uint64_t end_tick;    /* clear since, or from then on */
+    uint64_t told_tick;   /* nothing before it is planned any more, as the mux was told */
     uint64_t starts[SIMC__SCHED_AHEAD_MAX];
     uint32_t playable[2]; /* streams with an ECM of the newest even and odd period */
     uint32_t open;        /* streams with a window whose end is not told yet */
@@ -212,6 +213,9 @@ uint64_t simc__sched_message_first(const struct simc__sched_stream *stream, uint
 bool simc__sched_is_full(const struct simc__sched *sched);
 
 /* ---- air.c ---- */
+
+/* The first tick that the mux can still be told something about. */
+uint64_t simc__sched_first_tick(const struct simc__sched *sched);
 
 /* Puts a period on air: the next one, or one of the last two again. */
 void simc__sched_put_on_air(struct simc__sched *sched, uint64_t n);

@@ -12,7 +12,7 @@ static uint32_t whole_100ms(uint32_t ms)
 
 uint16_t simc__sched_nominal(struct simc__sched *sched)
 {
-    uint32_t nominal = sched->cp_100ms;
+    uint32_t nominal = sched->cp_100ms > sched->floor_100ms ? sched->cp_100ms : sched->floor_100ms;
     for (unsigned i = 0; i < sched->stream_count; i++) {
         const struct simc__sched_stream *stream = &sched->streams[i];
         if (!stream->is_known)
@@ -200,6 +200,18 @@ uint64_t simc__sched_reach_clear(const struct simc__sched *sched)
             reach_back(&reach, simc__sched_d_stop(&stream->air[sched->last_n & 1], true, false));
     }
     return reach;
+}
+
+uint64_t simc__sched_planned_to(struct simc__sched *sched)
+{
+    if (sched->state == SIMC__SCHED_IDLE)
+        return SIMC__SCHED_OPEN;
+    uint64_t reach = simc__sched_later(
+        simc__sched_reach(sched, true),
+        simc__sched_later(simc__sched_reach(sched, false), simc__sched_reach_clear(sched)));
+    uint64_t tick = simc__sched_less(simc__sched_next_start(sched), reach);
+    sched->told_tick = simc__sched_later(sched->told_tick, tick);
+    return sched->told_tick;
 }
 
 uint64_t simc__sched_decision(const struct simc__sched *sched)

@@ -95,6 +95,11 @@ int simc__sched_cp_duration(struct simc__sched *sched, uint16_t cp_100ms)
     return 0;
 }
 
+void simc__sched_cp_floor(struct simc__sched *sched, uint16_t cp_100ms)
+{
+    sched->floor_100ms = cp_100ms;
+}
+
 static uint16_t air_cp(const struct simc__sched *sched)
 {
     if (sched->last_n != sched->newest)
@@ -114,7 +119,8 @@ void simc__sched_status(const struct simc__sched *sched, struct simc__sched_stat
     status->is_scrambled = sched->state == SIMC__SCHED_RUNNING;
     status->cp = (uint16_t)sched->newest;
     status->air_cp = air_cp(sched);
-    status->nominal_100ms = sched->cp_100ms;
+    status->nominal_100ms =
+        sched->cp_100ms > sched->floor_100ms ? sched->cp_100ms : sched->floor_100ms;
     status->start_tick = sched->last_tick;
     status->now_tick = sched->now_tick;
     status->is_stretched = (sched->alarms >> SIMC__SCHED_ALARM_STRETCHED & 1u) != 0;

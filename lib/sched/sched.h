@@ -163,6 +163,9 @@ void simc__sched_start(struct simc__sched *sched, uint64_t tick);
 void simc__sched_stop(struct simc__sched *sched, uint64_t tick);
 /* The wanted period, from the next period on for which nothing was sent. @return 0, SIMC_EINVAL. */
 int simc__sched_cp_duration(struct simc__sched *sched, uint16_t cp_100ms) SIMC_MUST_CHECK;
+/* ECMGs of the group that serve no stream now need periods of at least this, as those that do
+ * [5.3]: so all of them are told the same one. 0: none. */
+void simc__sched_cp_floor(struct simc__sched *sched, uint16_t cp_100ms);
 
 enum simc__sched_when {
     SIMC__SCHED_AT_BOUNDARY, /* the next period for which this stream was sent nothing */
@@ -265,6 +268,10 @@ struct simc__sched_status {
     uint32_t streams_ready; /* bit n: the ECM of the next period is in hand */
 };
 void simc__sched_status(const struct simc__sched *sched, struct simc__sched_status *status);
+/* File mode: the tick before which no action will put anything on air or take it off any more, so
+ * that the timeline may run up to it. The scheduler keeps to it: what comes later than planned
+ * moves behind it. It never goes back. SIMC__SCHED_OPEN: no start is in force. */
+uint64_t simc__sched_planned_to(struct simc__sched *sched);
 /* The oldest CP whose ECMs can still be named by an action; older datagrams can go. */
 uint16_t simc__sched_oldest_cp(const struct simc__sched *sched);
 

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-enum { PAST = SIMC__SCHED_PER_MSG_MAX - 1 };
+/* The message of the newest period may still be under way: its CWs reach back so far from the next.
+ */
+enum { PAST = SIMC__SCHED_PER_MSG_MAX };
 
 /* Never NULL; it may hold another number. */
 static struct simc__sched_word *slot(const struct simc__sched *sched, uint64_t n)
