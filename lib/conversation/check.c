@@ -266,11 +266,12 @@ static int check_step(struct checker *c, struct simc__conv_statement *s)
 {
     bool is_value = s->kind == SIMC__CONV_LET || s->kind == SIMC__CONV_LOCAL ||
                     s->kind == SIMC__CONV_REQUEST || s->kind == SIMC__CONV_NOTE;
+    bool is_sentence = s->kind == SIMC__CONV_NEED || s->kind == SIMC__CONV_CHECK;
     int error = check_text(c, s->name);
     if (!error)
         error = is_value ? check_text(c, s->value) : check_expression(c, s->value);
     if (!error)
-        error = s->kind == SIMC__CONV_NEED ? check_text(c, s->last) : check_expression(c, s->last);
+        error = is_sentence ? check_text(c, s->last) : check_expression(c, s->last);
     if (!error)
         error = check_expression(c, s->from.number);
     if (!error)

@@ -113,6 +113,7 @@ enum simc__conv_statement_kind {
     SIMC__CONV_PARALLEL,
     SIMC__CONV_IF,
     SIMC__CONV_NEED,
+    SIMC__CONV_CHECK,
     SIMC__CONV_IGNORE,
     SIMC__CONV_DEAF,
     SIMC__CONV_NOTE,

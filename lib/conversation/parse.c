@@ -190,8 +190,8 @@ static int read_what(struct simc__conv_reader *reader, struct simc__conv_what *w
     return read_message(reader, true, &what->message);
 }
 
-static int read_expect_times(struct simc__conv_reader *reader,
-                             struct simc__conv_statement *statement)
+/* within TIME, or between TIME and TIME. */
+static int read_times(struct simc__conv_reader *reader, struct simc__conv_statement *statement)
 {
     struct simc_slice word = simc__conv_word_ahead(reader);
     bool between = simc__conv_is(word, "between");
@@ -209,7 +209,7 @@ static int read_expect(struct simc__conv_reader *reader, struct simc__conv_state
     struct simc__conv_what **tail = &statement->whats;
     int error = simc__conv_want(reader, "the name of a connection", &statement->name);
     if (!error)
-        error = read_expect_times(reader, statement);
+        error = read_times(reader, statement);
     while (!error) {
         *tail = simc__conv_get(reader, sizeof **tail);
         if (!*tail)
@@ -279,10 +279,7 @@ static int read_if(struct simc__conv_reader *reader, struct simc__conv_statement
 static int read_open(struct simc__conv_reader *reader, struct simc__conv_statement *statement)
 {
     int error = simc__conv_want(reader, "the name of a connection", &statement->name);
-    if (error || !simc__conv_is(simc__conv_word_ahead(reader), "within"))
-        return error;
-    (void)simc__conv_word(reader);
-    return read_time(reader, &statement->until);
+    return error ? error : read_times(reader, statement);
 }
 
 static int read_assignment(struct simc__conv_reader *reader, struct simc__conv_statement *statement)
@@ -302,7 +299,7 @@ static int read_assignment(struct simc__conv_reader *reader, struct simc__conv_s
 static int read_need(struct simc__conv_reader *reader, struct simc__conv_statement *statement)
 {
     int error = read_until(reader, '"', "a condition", &statement->value);
-    return error ? error : simc__conv_want_text(reader, "what is needed", &statement->last);
+    return error ? error : simc__conv_want_text(reader, "a sentence", &statement->last);
 }
 
 static int read_request(struct simc__conv_reader *reader, struct simc__conv_statement *statement)
@@ -365,6 +362,7 @@ static const struct {
     [SIMC__CONV_PARALLEL] = {"parallel", read_parallel},
     [SIMC__CONV_IF] = {"if", read_if},
     [SIMC__CONV_NEED] = {"need", read_need},
+    [SIMC__CONV_CHECK] = {"check", read_need},
     [SIMC__CONV_IGNORE] = {"ignore", read_ignore},
     [SIMC__CONV_DEAF] = {"deaf", read_name},
     [SIMC__CONV_NOTE] = {"note", read_note},

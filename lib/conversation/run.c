@@ -373,6 +373,11 @@ static void opening_is_over(struct simc__conversation_run *run, unsigned index, 
             simc__conv_report(run, t->step, SIMC__CONVERSATION_FAIL, true,
                               "the connection %s cannot be opened: %s", connection->name,
                               connection->why);
+        else if (run->now_ms < t->from_ms)
+            simc__conv_failed(run, t->step,
+                              "the connection %s was made after %llu ms, and not after %llu ms",
+                              connection->name, (unsigned long long)(run->now_ms - t->started_ms),
+                              (unsigned long long)(t->from_ms - t->started_ms));
     }
 }
 

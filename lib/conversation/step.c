@@ -129,8 +129,10 @@ static enum simc__conv_outcome step_open(struct simc__conversation_run *run,
                                          struct simc__conversation_action *action)
 {
     char name[NAME_MAX_SIZE + 1];
-    uint64_t within_ms;
+    uint64_t from_ms, within_ms;
     int error = connection_name(run, thread, name);
+    if (!error)
+        error = milliseconds(run, thread, &thread->step->from, 0, &from_ms);
     if (!error)
         error = milliseconds(run, thread, &thread->step->until, REPLY_MS, &within_ms);
     if (error)
@@ -156,6 +158,8 @@ static enum simc__conv_outcome step_open(struct simc__conversation_run *run,
     connection->messages_end = &connection->messages;
     connection->events_end = &connection->events;
     thread->state = SIMC__CONV_WAITS_OPEN;
+    thread->started_ms = run->now_ms;
+    thread->from_ms = simc_deadline_after(run->now_ms, from_ms);
     thread->due_ms = simc_deadline_after(run->now_ms, within_ms);
     act(run, thread,
         run->conversation->head.server_under_test ? SIMC__CONVERSATION_OPEN
@@ -457,7 +461,10 @@ static enum simc__conv_outcome step_need(struct simc__conversation_run *run,
     int error = evaluate(run, thread, thread->step->value, &value);
     if (error)
         return broken(run, thread, error);
-    if (!value)
+    if (!value && thread->step->kind == SIMC__CONV_CHECK)
+        simc__conv_failed(run, thread->step, "this does not hold: %.*s",
+                          (int)(text.size < 400 ? text.size : 400), (const char *)text.data);
+    else if (!value)
         simc__conv_report(run, thread->step, SIMC__CONVERSATION_SKIP, true, "it needs %.*s",
                           (int)(text.size < 400 ? text.size : 400), (const char *)text.data);
     return SIMC__CONV_GO_ON;
@@ -553,9 +560,9 @@ static step_function *const functions[] = {
     [SIMC__CONV_CALL] = step_call,         [SIMC__CONV_LET] = step_let,
     [SIMC__CONV_LOCAL] = step_let,         [SIMC__CONV_REPEAT] = step_repeat,
     [SIMC__CONV_PARALLEL] = step_parallel, [SIMC__CONV_IF] = step_if,
-    [SIMC__CONV_NEED] = step_need,         [SIMC__CONV_IGNORE] = step_ignore,
-    [SIMC__CONV_DEAF] = step_deaf,         [SIMC__CONV_NOTE] = step_note,
-    [SIMC__CONV_REQUEST] = step_request,
+    [SIMC__CONV_NEED] = step_need,         [SIMC__CONV_CHECK] = step_need,
+    [SIMC__CONV_IGNORE] = step_ignore,     [SIMC__CONV_DEAF] = step_deaf,
+    [SIMC__CONV_NOTE] = step_note,         [SIMC__CONV_REQUEST] = step_request,
 };
 
 /* The next step, when the one before is done; ends blocks and turns of loops.
