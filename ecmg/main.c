@@ -80,37 +80,15 @@ static const struct simc__example examples[] = {
     {"ecmgd --config ecmgd.yaml --check", "tells what is wrong in a configuration"},
 };
 
-/* Text of a command line as a YAML value that can only be text: '' stands for one quote. */
-static void put_quoted(struct simc_writer *out, const char *text)
-{
-    simc__text_put(out, "'");
-    for (; *text; text++)
-        simc__text_printf(out, *text == '\'' ? "''" : "%c", *text);
-    simc__text_put(out, "'");
-}
-
 static void put_system(struct simc_writer *out, const struct options *options, const char *id)
 {
     simc__text_printf(out, "  - super_cas_id: %s\n    key_file: ", id);
-    put_quoted(out, options->key_file);
+    simc__daemon_put_quoted(out, options->key_file);
     simc__text_printf(out, "\n    lead_cw: %u\n    cw_per_msg: %u\n    ts_packets: %s\n",
                       (unsigned)options->lead_cw, (unsigned)options->cw_per_msg,
                       options->ts_packets ? "true" : "false");
     if (options->default_package)
         simc__text_printf(out, "    default_package: %s\n", options->default_package);
-}
-
-/* These go into the YAML as they are, for the rows to judge: nothing else may come in with them. */
-static int check_plain(const char *option, const char *text, char why[SIMC__DAEMON_WHY_SIZE])
-{
-    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ.:[]-%_";
-    if (!text || (text[0] && text[strspn(text, allowed)] == '\0'))
-        return 0;
-    snprintf(why, SIMC__DAEMON_WHY_SIZE,
-             "--%s: '%.64s' is neither a number nor an address; 'ecmgd --help' has examples",
-             option, text);
-    return SIMC_EINVAL;
 }
 
 static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__DAEMON_WHY_SIZE])
@@ -126,23 +104,20 @@ static int compose(const void *values, struct simc_writer *yaml, char why[SIMC__
                  missing);
         return SIMC_EINVAL;
     }
-    int error = check_plain("default-package", options->default_package, why);
+    int error = simc__daemon_check_plain("ecmgd", "default-package", options->default_package, why);
     if (!error)
-        error = check_plain("admin", options->admin, why);
+        error = simc__daemon_check_plain("ecmgd", "admin", options->admin, why);
     for (size_t i = 0; i < options->super_cas_ids.count && !error; i++)
-        error = check_plain("super-cas-id", options->super_cas_ids.items[i], why);
+        error =
+            simc__daemon_check_plain("ecmgd", "super-cas-id", options->super_cas_ids.items[i], why);
     if (error)
         return error;
     simc__text_printf(yaml, "threads: %u\n", (unsigned)options->threads);
-    if (options->admin)
-        simc__text_printf(yaml,
-                          strcmp(options->admin, "null") == 0 ? "admin: {listen: %s}\n"
-                                                              : "admin: {listen: '%s'}\n",
-                          options->admin);
+    simc__daemon_put_admin(yaml, options->admin);
     simc__text_put(yaml, "listen:\n");
     for (size_t i = 0; i < options->listen.count; i++) {
         simc__text_put(yaml, "  - address: ");
-        put_quoted(yaml, options->listen.items[i]);
+        simc__daemon_put_quoted(yaml, options->listen.items[i]);
         simc__text_put(yaml, "\n");
     }
     simc__text_put(yaml, "systems:\n");

@@ -244,7 +244,8 @@ static int start_server(struct thread *thread, struct simc_uv_loop *loop, size_t
     struct service *service = thread->service;
     const struct simc__ecmg_conf *conf = simc__ecmg_conf(service->ecmg);
     const struct simc__ecmg_listen_conf *listen = &conf->listen[index];
-    const struct simc_uv_address address = {listen->address.host, listen->address.port};
+    const struct simc_uv_address address = {.host = listen->address.host,
+                                            .port = listen->address.port};
     uint32_t keepalive_s = (conf->timers.keepalive_ms + 999) / 1000;
     thread->listeners[index] = (struct listener){thread, index};
     const struct simc_uv_server_settings settings = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /**
  * @file simulcrypt/uv.h
- * @brief TCP and TLS connections for protocol objects without I/O, on libuv.
+ * @brief TCP, TLS and unix socket connections for protocol objects without I/O, on libuv.
  *
  * A server accepts connections, a client makes one and makes it again when it is lost. On each of
  * them the application puts a protocol object: a session of simulcrypt/session.h with
@@ -45,8 +45,10 @@ struct simc_uv_signal;
 struct simc_uv_threads; /**< loops that run in threads of their own */
 
 enum {
-    SIMC_UV_TEXT_SIZE = 256,   /**< of a sentence, end mark included */
-    SIMC_UV_ADDRESS_SIZE = 80, /**< of "[fe80::1%interface]:65535", end mark included */
+    SIMC_UV_TEXT_SIZE = 256,    /**< of a sentence, end mark included */
+    SIMC_UV_ADDRESS_SIZE = 144, /**< of "[fe80::1%interface]:65535" and "unix:/run/socket (pid 1)",
+                                 *   end mark included */
+    SIMC_UV_PATH_SIZE = 108,    /**< of the path of a unix socket, end mark included */
 };
 
 /** Switches off a time or number whose 0 means the default. */
@@ -180,10 +182,19 @@ SIMC_API void *simc_uv_connection_owner(const struct simc_uv_connection *connect
 SIMC_API void *simc_uv_connection_object(const struct simc_uv_connection *connection);
 SIMC_API struct simc_session *simc_uv_connection_session(
     const struct simc_uv_connection *connection);
-/** The peer as "192.0.2.1:2222" or "[2001:db8::1]:2222", and its address alone. */
+/** The peer as "192.0.2.1:2222", "[2001:db8::1]:2222" or "unix:/run/socket (pid 123)", and its
+ *  address alone ("unix" for the last one). */
 SIMC_API const char *simc_uv_connection_peer(const struct simc_uv_connection *connection);
 SIMC_API const char *simc_uv_connection_host(const struct simc_uv_connection *connection);
 SIMC_API bool simc_uv_connection_is_tls(const struct simc_uv_connection *connection);
+/** Who is at the other end of a unix socket, as the system saw it when the connection was made. */
+struct simc_uv_credentials {
+    int32_t pid; /**< 0: the process is in a namespace that this one does not see */
+    uint32_t uid, gid;
+};
+/** @return false: it is no unix socket. */
+SIMC_API bool simc_uv_connection_credentials(const struct simc_uv_connection *connection,
+                                             struct simc_uv_credentials *credentials);
 /** Bytes that wait for the system: in the adapter, not in the object. */
 SIMC_API size_t simc_uv_connection_waiting(const struct simc_uv_connection *connection);
 
@@ -283,9 +294,16 @@ SIMC_API void simc_uv_gate_free(struct simc_uv_gate *gate);
 /* --------------------------------------------------------------------------------- server -- */
 
 struct simc_uv_address {
-    const char *host; /**< server: an address, or NULL for all of IPv4 and IPv6 ("0.0.0.0" and "::"
-                       *   are one of them). Client: a name or an address. IPv6 without brackets. */
-    uint16_t port;    /**< server: 0: a free one, see simc_uv_server_port() */
+    const char *host;  /**< server: an address, or NULL for all of IPv4 and IPv6 ("0.0.0.0" and "::"
+                        *   are one of them). Client: a name or an address. IPv6 without
+                        *   brackets. */
+    uint16_t port;     /**< server: 0: a free one, see simc_uv_server_port() */
+    const char *path;  /**< of a unix socket, instead of host and port. Server: a socket that nobody
+                        *   listens on any more is replaced, and the own one is removed at the end;
+                        *   one loop only. There is no TLS on it */
+    uint32_t mode;     /**< server, with a path: of the socket; 0660 */
+    const char *group; /**< likewise: the group it belongs to, by its name or number; NULL: that of
+                        *   the process */
 };
 
 struct simc_uv_server_settings {
@@ -296,8 +314,10 @@ struct simc_uv_server_settings {
                            *   give each of them a port of its own */
     uint32_t backlog;     /**< connections that wait to be accepted; 1024 */
     struct simc_uv_transport transport;
-    struct simc_uv_gate *gate; /**< NULL: an own one with the default limits */
-    struct simc_uv_tls *tls;   /**< NULL: plain TCP */
+    struct simc_uv_gate *gate;  /**< NULL: an own one with the default limits */
+    struct simc_uv_tls *tls;    /**< NULL: plain TCP */
+    const uint32_t *allow_uids; /**< users whose processes may come in by unix sockets; copied */
+    size_t allow_uid_count;     /**< up to 64; 0: the own one and root */
     struct simc_uv_handlers handlers;
     void *context; /**< of the handlers */
 };
@@ -370,6 +390,9 @@ SIMC_API void simc_uv_loop_stop(struct simc_uv_loop *loop);
  *  must not be running. On a caller's loop, which must not be inside uv_run(), it is run until all
  *  handles of ours are closed. NULL is fine. */
 SIMC_API void simc_uv_loop_free(struct simc_uv_loop *loop);
+/** The loop no longer keeps a caller's uv_run() going by itself, only what is on it does: when that
+ *  is freed, uv_run() returns, and simc_uv_loop_free() can follow. */
+SIMC_API void simc_uv_loop_unref(struct simc_uv_loop *loop);
 /** The libuv loop, for handles of the application's own. */
 SIMC_API struct uv_loop_s *simc_uv_loop_uv(struct simc_uv_loop *loop);
 /** Monotonic milliseconds of this turn of the loop: the now_ms of all its connections. */

@@ -193,6 +193,17 @@ enum {
 /** Does everything from the command line to the end. @return the exit status of the process. */
 int simc__daemon_main(const struct simc__daemon *daemon, int argc, char **argv);
 
+/* ---- for compose() ---- */
+
+/** Writes text as a YAML value that can only be text: '' stands for one quote. */
+void simc__daemon_put_quoted(struct simc_writer *yaml, const char *text);
+/** Looks at text that goes into the YAML as it is, for the rows to judge: nothing else may come in
+ *  with it. NULL is fine. @return 0, or SIMC_EINVAL and a sentence. */
+int simc__daemon_check_plain(const char *program, const char *option, const char *text,
+                             char why[SIMC__DAEMON_WHY_SIZE]) SIMC_MUST_CHECK;
+/** Writes the key admin for "ADDRESS:PORT" or "null"; nothing for NULL. */
+void simc__daemon_put_admin(struct simc_writer *yaml, const char *admin);
+
 /* ---- what callbacks may ask for: main thread only, unless a comment says otherwise ---- */
 
 /** The loop of the main thread. */
@@ -214,6 +225,9 @@ void simc__daemon_values_release(const void *values);
 void simc__daemon_say(struct simc__daemon_run *run, const char *format, ...) SIMC_PRINTF(2, 3);
 /** The work in progress is done: drain() need not wait any longer. */
 void simc__daemon_drained(struct simc__daemon_run *run);
+/** The work had an end, and is done: logs the sentence, stops, and ends with
+ *  SIMC__DAEMON_EXIT_GOOD. */
+void simc__daemon_done(struct simc__daemon_run *run, const char *format, ...) SIMC_PRINTF(2, 3);
 /** Cannot go on: logs the sentence, stops, and ends with SIMC__DAEMON_EXIT_TROUBLE. */
 void simc__daemon_fail(struct simc__daemon_run *run, const char *format, ...) SIMC_PRINTF(2, 3);
 

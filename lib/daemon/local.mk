@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libsimc-daemon.la
 libsimc_daemon_la_SOURCES = \
 	%D%/admin.c \
 	%D%/command.c \
+	%D%/compose.c \
 	%D%/config.c \
 	%D%/daemon.h \
 	%D%/files.c \
@@ -21,3 +22,8 @@ libsimc_daemon_la_SOURCES = \
 	%D%/rows.c \
 	%D%/run.c
 libsimc_daemon_la_CPPFLAGS = $(AM_CPPFLAGS) $(UV_CFLAGS)
+if WITH_CAS
+libsimc_daemon_la_SOURCES += \
+	%D%/link.c \
+	%D%/link.h
+endif

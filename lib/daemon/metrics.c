@@ -259,7 +259,9 @@ int simc__metrics_add(struct simc__metrics *metrics, const struct simc__metric_t
 
 void simc__metrics_remove(struct simc__metrics *metrics, struct simc__metric_set *set)
 {
-    for (struct set **at = &metrics->first; set && *at; at = &(*at)->next) {
+    if (!set)
+        return;
+    for (struct set **at = &metrics->first; *at; at = &(*at)->next) {
         struct set *found = *at;
         if (&found->is != set)
             continue;

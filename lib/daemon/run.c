@@ -134,6 +134,21 @@ void simc__daemon_fail(struct simc__daemon_run *run, const char *format, ...)
         uv_timer_start(&run->drain, on_drained, 0, 0);
 }
 
+void simc__daemon_done(struct simc__daemon_run *run, const char *format, ...)
+{
+    char text[SIMC__DAEMON_WHY_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(text, sizeof text, format, arguments) < 0)
+        text[0] = '\0';
+    va_end(arguments);
+    if (run->state == SIMC__DAEMON_STOPPING)
+        return;
+    simc_log_line(&run->sink.log, SIMC_LOG_NOTICE, text, NULL, 0);
+    run->state = SIMC__DAEMON_DRAINING;
+    uv_timer_start(&run->drain, on_drained, 0, 0);
+}
+
 static void drain(struct simc__daemon_run *run, int number)
 {
     uint32_t drain_ms = run->conf->drain_ms;

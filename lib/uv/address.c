@@ -23,6 +23,8 @@ socklen_t simc__uv_sockaddr_size(const union simc__uv_sockaddr *address)
 
 uint16_t simc__uv_sockaddr_port(const union simc__uv_sockaddr *address)
 {
+    if (simc__uv_is_local(address))
+        return 0;
     return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
 }
 
@@ -52,12 +54,27 @@ void simc__uv_sockaddr_host(const union simc__uv_sockaddr *address, char text[SI
             snprintf(text + size, SIMC__UV_HOST_SIZE - size, "%%%s", name);
     } else if (address->any.sa_family == AF_INET) {
         uv_ip4_name(&address->v4, text, SIMC__UV_HOST_SIZE);
+    } else if (simc__uv_is_local(address)) {
+        snprintf(text, SIMC__UV_HOST_SIZE, "unix");
     }
+}
+
+static void local_text(const struct simc__uv_local *local, char text[SIMC_UV_ADDRESS_SIZE])
+{
+    if (local->has_credentials && local->credentials.pid > 0)
+        snprintf(text, SIMC_UV_ADDRESS_SIZE, "unix:%s (pid %d)", local->path,
+                 (int)local->credentials.pid);
+    else
+        snprintf(text, SIMC_UV_ADDRESS_SIZE, "unix:%s", local->path);
 }
 
 void simc__uv_sockaddr_text(const union simc__uv_sockaddr *address, char text[SIMC_UV_ADDRESS_SIZE])
 {
     char host[SIMC__UV_HOST_SIZE];
+    if (simc__uv_is_local(address)) {
+        local_text(&address->local, text);
+        return;
+    }
     simc__uv_sockaddr_host(address, host);
     snprintf(text, SIMC_UV_ADDRESS_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
              (unsigned)simc__uv_sockaddr_port(address));
@@ -67,6 +84,12 @@ void simc__uv_sockaddr_bytes(const union simc__uv_sockaddr *address, uint8_t byt
 {
     if (address->any.sa_family == AF_INET6) {
         memcpy(bytes, &address->v6.sin6_addr, 16);
+    } else if (simc__uv_is_local(address)) {
+        /* A user counts as an address; the 9th byte tells it from all others in the gate. */
+        memset(bytes, 0xff, 16);
+        memcpy(bytes, &address->local.credentials.uid, sizeof address->local.credentials.uid);
+        memset(bytes + 4, 0xff, 4);
+        bytes[8] = 'u';
     } else {
         memcpy(bytes, mapped, sizeof mapped);
         memcpy(bytes + sizeof mapped, &address->v4.sin_addr, 4);

@@ -18,6 +18,7 @@ struct simc_uv_client {
     struct simc__uv_party party;
     struct simc__uv_counters counters;
     char *host, *name; /* name: what the certificate must have */
+    bool is_local;     /* `host` is the path of a unix socket */
     uint16_t port;
     uint32_t connect_ms, first_ms, most_ms, jitter_percent, stable_ms;
 
@@ -198,8 +199,12 @@ static void connected(uv_connect_t *request, int error)
         simc__uv_close_now(connection);
         return;
     }
-    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0)
+    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0) {
         simc__uv_socket_options(fd, connection->peer.any.sa_family, &connection->party->transport);
+        if (simc__uv_is_local(&connection->peer) &&
+            simc__uv_local_credentials(fd, &connection->peer))
+            simc__uv_sockaddr_text(&connection->peer, connection->peer_text);
+    }
     simc__uv_count(&connection->party->counters->connections_total, 1);
     simc__uv_connection_start(connection);
 }
@@ -222,8 +227,13 @@ static void try_address(struct simc_uv_client *client)
     connection->phase_deadline_ms =
         simc_deadline_after(uv_now(client->party.loop->uv), client->connect_ms);
     connection->request.connect.data = connection;
-    int error =
-        uv_tcp_connect(&connection->request.connect, &connection->tcp, &address->any, connected);
+    int error = 0;
+    if (simc__uv_is_local(address))
+        uv_pipe_connect(&connection->request.connect, &connection->pipe, address->local.path,
+                        connected);
+    else
+        error = uv_tcp_connect(&connection->request.connect, &connection->tcp, &address->any,
+                               connected);
     if (error) {
         simc__uv_end_set(&connection->end, SIMC_UV_END_CONNECT_FAILED, error, "%s",
                          uv_strerror(error));
@@ -280,6 +290,12 @@ static void begin(uv_timer_t *timer)
     memset(&client->failure, 0, sizeof client->failure);
     client->address_at = 0;
     client->address_count = 1;
+    if (client->is_local) {
+        /* Its length was looked at when the client was made. */
+        if (simc__uv_local_read(client->host, &client->addresses[0]) == 0)
+            try_address(client);
+        return;
+    }
     if (simc__uv_sockaddr_read(client->host, client->port, &client->addresses[0]) == 0) {
         try_address(client);
         return;
@@ -303,8 +319,11 @@ static uint32_t or_standard(uint32_t value, uint32_t standard)
 static bool is_good(const struct simc_uv_client_settings *settings)
 {
     const struct simc_uv_handlers *handlers = &settings->handlers;
-    const char *host = settings->remote.host;
-    if (!host || !host[0] || strlen(host) > HOST_MAX || settings->remote.port == 0)
+    const char *host = settings->remote.host, *path = settings->remote.path;
+    union simc__uv_sockaddr local;
+    if (path && (host || settings->tls || simc__uv_local_read(path, &local)))
+        return false;
+    if (!path && (!host || !host[0] || strlen(host) > HOST_MAX || settings->remote.port == 0))
         return false;
     if (settings->tls && simc__uv_tls_is_server(settings->tls))
         return false;
@@ -356,8 +375,10 @@ int simc_uv_client_new(struct simc_uv_loop *loop, const struct simc_uv_client_se
     struct simc_uv_client *made = simc_calloc(1, sizeof *made);
     if (!made)
         return SIMC_ENOMEM;
-    made->host = copy_text(settings->remote.host);
-    made->name = copy_text(settings->server_name ? settings->server_name : settings->remote.host);
+    made->is_local = settings->remote.path != NULL;
+    const char *host = made->is_local ? settings->remote.path : settings->remote.host;
+    made->host = copy_text(host);
+    made->name = copy_text(settings->server_name ? settings->server_name : host);
     if (!made->host || !made->name) {
         simc_free(made->host);
         simc_free(made->name);

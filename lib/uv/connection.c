@@ -386,7 +386,10 @@ int simc__uv_connection_new(struct simc__uv_party *party, const union simc__uv_s
     simc__uv_sockaddr_text(peer, made->peer_text);
     simc__uv_sockaddr_host(peer, made->host_text);
     /* Neither can fail: the socket comes afterwards. */
-    uv_tcp_init(party->loop->uv, &made->tcp);
+    if (simc__uv_is_local(peer))
+        uv_pipe_init(party->loop->uv, &made->pipe, 0);
+    else
+        uv_tcp_init(party->loop->uv, &made->tcp);
     uv_timer_init(party->loop->uv, &made->timer);
     made->tcp.data = made;
     made->timer.data = made;
@@ -399,7 +402,7 @@ int simc__uv_connection_new(struct simc__uv_party *party, const union simc__uv_s
 void simc__uv_connection_start(struct simc_uv_connection *connection)
 {
     connection->phase_deadline_ms = SIMC_DEADLINE_NONE;
-    if (!connection->party->tls) {
+    if (!connection->party->tls || simc__uv_is_local(&connection->peer)) {
         simc__uv_connection_open(connection);
         return;
     }
@@ -473,6 +476,16 @@ const char *simc_uv_connection_peer(const struct simc_uv_connection *connection)
 const char *simc_uv_connection_host(const struct simc_uv_connection *connection)
 {
     return connection->host_text;
+}
+
+bool simc_uv_connection_credentials(const struct simc_uv_connection *connection,
+                                    struct simc_uv_credentials *credentials)
+{
+    bool is_known = simc__uv_is_local(&connection->peer) && connection->peer.local.has_credentials;
+    memset(credentials, 0, sizeof *credentials);
+    if (is_known)
+        *credentials = connection->peer.local.credentials;
+    return is_known;
 }
 
 bool simc_uv_connection_is_tls(const struct simc_uv_connection *connection)

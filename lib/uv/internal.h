@@ -24,10 +24,19 @@ enum {
 
 /* ---- addresses ---- */
 
+/* A unix socket, and who is at its other end. */
+struct simc__uv_local {
+    sa_family_t family; /* AF_UNIX; at the place of sa_family */
+    bool has_credentials;
+    struct simc_uv_credentials credentials;
+    char path[SIMC_UV_PATH_SIZE];
+};
+
 union simc__uv_sockaddr {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct simc__uv_local local;
 };
 
 /* An address and how many of its bits count. IPv4 stands in its IPv6 form (::ffff:192.0.2.1). */
@@ -48,10 +57,34 @@ void simc__uv_sockaddr_text(const union simc__uv_sockaddr *address,
                             char text[SIMC_UV_ADDRESS_SIZE]);
 /** The 16 bytes of the IPv6 form. */
 void simc__uv_sockaddr_bytes(const union simc__uv_sockaddr *address, uint8_t bytes[16]);
+static inline bool simc__uv_is_local(const union simc__uv_sockaddr *address)
+{
+    return address->any.sa_family == AF_UNIX;
+}
+
 /** Reads "192.0.2.0/24". @param why what is wrong with the text. @return 0, or SIMC_ESYNTAX. */
 int simc__uv_prefix_read(const char *text, struct simc__uv_prefix *prefix,
                          const char **why) SIMC_MUST_CHECK;
 bool simc__uv_prefix_has(const struct simc__uv_prefix *prefix, const uint8_t bytes[16]);
+
+/* ---- unix sockets ---- */
+
+/* A socket in the file system, so that nothing else is removed at the end. */
+struct simc__uv_local_file {
+    char path[SIMC_UV_PATH_SIZE];
+    uint64_t device, inode;
+};
+
+/** Fills in a path. @return 0, or SIMC_EINVAL: too long or empty. */
+int simc__uv_local_read(const char *path, union simc__uv_sockaddr *address) SIMC_MUST_CHECK;
+/** Listens on a path; a socket that nobody listens on any more is replaced.
+ *  @param why on failure a sentence. @return the descriptor, or -1. */
+int simc__uv_local_listen(const struct simc_uv_address *entry, int backlog,
+                          struct simc__uv_local_file *file, char why[SIMC_UV_TEXT_SIZE]);
+/** Removes the socket, if it still is the one. */
+void simc__uv_local_remove(const struct simc__uv_local_file *file);
+/** Asks the system who is at the other end. @return false: it does not say. */
+bool simc__uv_local_credentials(int fd, union simc__uv_sockaddr *address);
 
 /* ---- figures: written by the thread of their loop, read by anyone ---- */
 
@@ -158,7 +191,10 @@ enum simc__uv_state {
 struct simc__uv_tls_stream;
 
 struct simc_uv_connection {
-    uv_tcp_t tcp;
+    union {
+        uv_tcp_t tcp;
+        uv_pipe_t pipe; /* a unix socket */
+    };
     uv_timer_t timer;
     uv_write_t write;
     union {

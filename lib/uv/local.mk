@@ -9,6 +9,7 @@ libsimc_uv_la_SOURCES = \
 	%D%/gate.c \
 	%D%/identity.c \
 	%D%/internal.h \
+	%D%/local.c \
 	%D%/loop.c \
 	%D%/output.c \
 	%D%/server.c \

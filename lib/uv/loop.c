@@ -272,6 +272,11 @@ void simc_uv_loop_free(struct simc_uv_loop *loop)
     simc_free(loop);
 }
 
+void simc_uv_loop_unref(struct simc_uv_loop *loop)
+{
+    uv_unref((uv_handle_t *)&loop->wake);
+}
+
 struct uv_loop_s *simc_uv_loop_uv(struct simc_uv_loop *loop)
 {
     return loop->uv;

@@ -11,6 +11,7 @@
 enum {
     BACKLOG_STANDARD = 1024,
     BACKLOG_MOST = 65535,
+    UIDS_MAX = 64,
     ACCEPT_BATCH = 64,     /* connections accepted before others have their turn */
     ACCEPT_PAUSE_MS = 200, /* when the system has no descriptor left */
 };
@@ -21,6 +22,8 @@ struct listener {
     int fd;
     bool is_open; /* the handle and the descriptor are to be closed */
     uint16_t port;
+    bool is_local;
+    struct simc__uv_local_file file;
 };
 
 struct simc_uv_server {
@@ -31,6 +34,8 @@ struct simc_uv_server {
     struct simc_uv_gate *gate, *own_gate;
     struct listener listeners[SIMC__UV_LISTEN_MAX];
     size_t listener_count;
+    uint32_t uids[UIDS_MAX]; /* whose processes may come in by unix sockets */
+    size_t uid_count;
     uv_timer_t pause;
     bool is_paused, is_out_of_descriptors;
     bool is_stopped, is_freeing;
@@ -82,6 +87,8 @@ static void stop(struct simc_uv_server *server)
         if (!listener->is_open)
             continue;
         uv_close((uv_handle_t *)&listener->poll, listener_closed);
+        if (listener->is_local)
+            simc__uv_local_remove(&listener->file);
         close(listener->fd);
         listener->is_open = false;
     }
@@ -134,12 +141,48 @@ static void refuse(struct simc_uv_server *server, const char *peer, enum simc_uv
     handlers->on_refused(server->party.context, server, peer, &why);
 }
 
+static bool is_allowed_user(const struct simc_uv_server *server, const struct simc__uv_local *local)
+{
+    for (size_t i = 0; i < server->uid_count && local->has_credentials; i++) {
+        if (server->uids[i] == local->credentials.uid)
+            return true;
+    }
+    return false;
+}
+
+static void refuse_user(struct simc_uv_server *server, const union simc__uv_sockaddr *peer)
+{
+    const struct simc_uv_handlers *handlers = &server->party.handlers;
+    struct simc_uv_end why = {.reason = SIMC_UV_END_NONE};
+    char text[SIMC_UV_ADDRESS_SIZE];
+    simc__uv_count(&server->counters.ended[SIMC_UV_END_NOT_ALLOWED], 1);
+    if (!handlers->on_refused)
+        return;
+    simc__uv_sockaddr_text(peer, text);
+    simc__uv_end_set(&why, SIMC_UV_END_NOT_ALLOWED, 0,
+                     "processes of the user %u may not come in (allow the uid, or run it as "
+                     "another user)",
+                     (unsigned)peer->local.credentials.uid);
+    handlers->on_refused(server->party.context, server, text, &why);
+}
+
+static int open_handle(struct simc_uv_connection *connection, int fd)
+{
+    return simc__uv_is_local(&connection->peer) ? uv_pipe_open(&connection->pipe, fd)
+                                                : uv_tcp_open(&connection->tcp, fd);
+}
+
 /* Takes over the descriptor. */
 static void welcome(struct simc_uv_server *server, int fd, union simc__uv_sockaddr *peer)
 {
     char text[SIMC_UV_ADDRESS_SIZE];
     struct simc_uv_connection *connection;
     simc__uv_sockaddr_unmap(peer);
+    if (simc__uv_is_local(peer) && !is_allowed_user(server, &peer->local)) {
+        close(fd);
+        refuse_user(server, peer);
+        return;
+    }
     enum simc_uv_end_reason reason = simc__uv_gate_enter(server->gate, peer);
     if (reason == SIMC_UV_END_NONE && simc__uv_connection_new(&server->party, peer, &connection)) {
         simc__uv_gate_leave(server->gate, peer);
@@ -152,7 +195,7 @@ static void welcome(struct simc_uv_server *server, int fd, union simc__uv_sockad
         return;
     }
     simc__uv_count(&server->counters.connections_total, 1);
-    int error = uv_tcp_open(&connection->tcp, fd);
+    int error = open_handle(connection, fd);
     if (error) {
         close(fd);
         simc__uv_end_set_error(&connection->end, error);
@@ -208,6 +251,22 @@ static bool is_passing(int error)
     return false;
 }
 
+/* Accepts one connection. @return its descriptor, or -1. */
+static int accept_one(const struct listener *listener, union simc__uv_sockaddr *peer)
+{
+    socklen_t size = sizeof *peer;
+    memset(peer, 0, sizeof *peer);
+    if (!listener->is_local)
+        return accept4(listener->fd, &peer->any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    peer->local.family = AF_UNIX;
+    memcpy(peer->local.path, listener->file.path, sizeof peer->local.path);
+    /* Without credentials nobody is let in. */
+    if (fd >= 0)
+        (void)simc__uv_local_credentials(fd, peer);
+    return fd;
+}
+
 static void accept_all(uv_poll_t *poll, int status, int events)
 {
     struct listener *listener = poll->data;
@@ -215,9 +274,7 @@ static void accept_all(uv_poll_t *poll, int status, int events)
     (void)status, (void)events;
     for (int i = 0; i < ACCEPT_BATCH && listener->is_open && !server->is_paused; i++) {
         union simc__uv_sockaddr peer;
-        socklen_t size = sizeof peer;
-        memset(&peer, 0, sizeof peer);
-        int fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept_one(listener, &peer);
         if (fd >= 0) {
             server->is_out_of_descriptors = false;
             welcome(server, fd, &peer);
@@ -230,6 +287,29 @@ static void accept_all(uv_poll_t *poll, int status, int events)
 }
 
 /* ---- listening ---- */
+
+static int backlog_of(const struct simc_uv_server_settings *settings)
+{
+    return (int)(settings->backlog ? settings->backlog : BACKLOG_STANDARD);
+}
+
+/* Takes the descriptor over; closes it on failure. */
+static int take_listener(struct simc_uv_server *server, struct listener *listener, int fd)
+{
+    int error = uv_poll_init(server->party.loop->uv, &listener->poll, fd);
+    if (error) {
+        close(fd);
+        errno = -error;
+        return -1;
+    }
+    listener->server = server;
+    listener->fd = fd;
+    listener->is_open = true;
+    listener->poll.data = listener;
+    server->listener_count++;
+    server->handle_count++;
+    return 0;
+}
 
 static int bind_socket(int fd, const union simc__uv_sockaddr *address,
                        const struct simc_uv_server_settings *settings)
@@ -246,7 +326,7 @@ static int bind_socket(int fd, const union simc__uv_sockaddr *address,
     simc__uv_socket_options(fd, address->any.sa_family, &settings->transport);
     if (bind(fd, &address->any, simc__uv_sockaddr_size(address)))
         return -1;
-    return listen(fd, (int)(settings->backlog ? settings->backlog : BACKLOG_STANDARD));
+    return listen(fd, backlog_of(settings));
 }
 
 static int open_listener(struct simc_uv_server *server,
@@ -265,20 +345,26 @@ static int open_listener(struct simc_uv_server *server,
         errno = saved;
         return -1;
     }
-    int error = uv_poll_init(server->party.loop->uv, &listener->poll, fd);
-    if (error) {
-        close(fd);
-        errno = -error;
-        return -1;
-    }
-    listener->server = server;
-    listener->fd = fd;
-    listener->is_open = true;
     listener->port = simc__uv_sockaddr_port(&address);
-    listener->poll.data = listener;
-    server->listener_count++;
-    server->handle_count++;
-    return 0;
+    return take_listener(server, listener, fd);
+}
+
+/* A unix socket. */
+static int listen_local(struct simc_uv_server *server,
+                        const struct simc_uv_server_settings *settings,
+                        const struct simc_uv_address *entry, char why[SIMC_UV_TEXT_SIZE])
+{
+    struct listener *listener = &server->listeners[server->listener_count];
+    int fd = simc__uv_local_listen(entry, backlog_of(settings), &listener->file, why);
+    if (fd < 0)
+        return SIMC_EIO;
+    simc__uv_socket_options(fd, AF_UNIX, &settings->transport);
+    listener->is_local = true;
+    if (take_listener(server, listener, fd) == 0)
+        return 0;
+    snprintf(why, SIMC_UV_TEXT_SIZE, "cannot listen on %s: %s", entry->path, strerror(errno));
+    simc__uv_local_remove(&listener->file);
+    return SIMC_EIO;
 }
 
 static const char *hint_of(int error)
@@ -305,6 +391,8 @@ static int listen_on(struct simc_uv_server *server, const struct simc_uv_server_
     union simc__uv_sockaddr address;
     char text[SIMC_UV_ADDRESS_SIZE];
     const char *host = entry->host ? entry->host : "0.0.0.0";
+    if (entry->path)
+        return listen_local(server, settings, entry, why);
     if (simc__uv_sockaddr_read(host, entry->port, &address)) {
         snprintf(why, SIMC_UV_TEXT_SIZE,
                  "cannot listen on \"%.64s\": it is no IPv4 or IPv6 address", host);
@@ -336,7 +424,7 @@ static int check_settings(struct simc_uv_server_settings *settings, char why[SIM
     const struct simc_uv_handlers *handlers = &settings->handlers;
     size_t count = 0;
     for (size_t i = 0; i < settings->listen_count && i <= SIMC__UV_LISTEN_MAX; i++)
-        count += settings->listen[i].host ? 1 : 2;
+        count += settings->listen[i].host || settings->listen[i].path ? 1 : 2;
     if (count == 0 || count > SIMC__UV_LISTEN_MAX) {
         snprintf(why, SIMC_UV_TEXT_SIZE, "1 to %d listening addresses are possible, not %zu",
                  SIMC__UV_LISTEN_MAX, count);
@@ -345,6 +433,11 @@ static int check_settings(struct simc_uv_server_settings *settings, char why[SIM
     if (simc__uv_transport_fill(&settings->transport) || settings->backlog > BACKLOG_MOST ||
         !handlers->on_open || !handlers->on_events || !handlers->on_end) {
         snprintf(why, SIMC_UV_TEXT_SIZE, "a setting of the connections is out of its range");
+        return SIMC_EINVAL;
+    }
+    if (settings->allow_uid_count > UIDS_MAX) {
+        snprintf(why, SIMC_UV_TEXT_SIZE, "up to %d users may be allowed, not %zu", UIDS_MAX,
+                 settings->allow_uid_count);
         return SIMC_EINVAL;
     }
     if (settings->tls && !simc__uv_tls_is_server(settings->tls)) {
@@ -365,6 +458,13 @@ static void fill(struct simc_uv_server *server, struct simc_uv_loop *loop,
     server->party.counters = &server->counters;
     server->party.ended = ended;
     server->member.counters = &server->counters;
+    server->uids[0] = geteuid();
+    server->uids[1] = 0;
+    server->uid_count = 2;
+    if (settings->allow_uid_count) {
+        server->uid_count = settings->allow_uid_count;
+        memcpy(server->uids, settings->allow_uids, server->uid_count * sizeof server->uids[0]);
+    }
     server->gate = settings->gate ? settings->gate : server->own_gate;
     server->pause.data = server;
     uv_timer_init(loop->uv, &server->pause);

@@ -45,7 +45,7 @@ static void set(int fd, int level, int name, uint32_t value)
     (void)setsockopt(fd, level, name, &number, sizeof number);
 }
 
-void simc__uv_socket_options(int fd, int family, const struct simc_uv_transport *transport)
+static void set_tcp(int fd, int family, const struct simc_uv_transport *transport)
 {
     if (!transport->nagle)
         set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -57,13 +57,19 @@ void simc__uv_socket_options(int fd, int family, const struct simc_uv_transport 
     }
     if (transport->user_timeout_ms != SIMC_UV_OFF)
         set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, transport->user_timeout_ms);
-    if (transport->receive_buffer)
-        set(fd, SOL_SOCKET, SO_RCVBUF, transport->receive_buffer);
-    if (transport->send_buffer)
-        set(fd, SOL_SOCKET, SO_SNDBUF, transport->send_buffer);
     if (transport->dscp && family == AF_INET6)
         set(fd, IPPROTO_IPV6, IPV6_TCLASS, transport->dscp << 2);
     /* Also for IPv4 that came in over an IPv6 socket. */
     if (transport->dscp)
         set(fd, IPPROTO_IP, IP_TOS, transport->dscp << 2);
+}
+
+void simc__uv_socket_options(int fd, int family, const struct simc_uv_transport *transport)
+{
+    if (family != AF_UNIX)
+        set_tcp(fd, family, transport);
+    if (transport->receive_buffer)
+        set(fd, SOL_SOCKET, SO_RCVBUF, transport->receive_buffer);
+    if (transport->send_buffer)
+        set(fd, SOL_SOCKET, SO_SNDBUF, transport->send_buffer);
 }
