@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSL-1.0 */
+/* What the files of the EMMG server share: channels, streams, carriers, clients. */
+#ifndef SIMC__MUX_EMMG_INTERNAL_H
+#define SIMC__MUX_EMMG_INTERNAL_H
+
+#include "mux/emmg.h"
+
+enum {
+    SIMC__EMMG_NAME_SIZE = 96,
+    SIMC__EMMG_STATUSES = 23,         /* values of the label `status` */
+    SIMC__EMMG_CARRIER_TURN_MS = 10,  /* how often sections are moved on */
+    SIMC__EMMG_CARRIER_AHEAD_MS = 25, /* how much of them the engine has at most */
+    SIMC__EMMG_SAY_MS = 1000,         /* between two errors 0x000F of a stream */
+    SIMC__EMMG_LINGER_MS = 10000,     /* for the data of streams that have been closed */
+    SIMC__EMMG_BYTES_PER_KBIT = 125,
+};
+
+/* A client_id that is or was here, for its figures. */
+struct simc__emmg_client {
+    struct simc__emmg_client *next;
+    uint32_t client_id;
+    uint32_t channels;
+    uint64_t figures[SIMC__EMMG_STAT_COUNT][SIMC__EMMG_STATUSES];
+    struct simc__metric_set *stats; /* NULL: not collected yet, or there are too many */
+};
+
+/* The way to a PID: one queue, one source of the engine. */
+struct simc__emmg_carrier {
+    struct simc__emmg_carrier *next;
+    char multiplex[SIMC__MUX_NAME_SIZE]; /* "": the first one */
+    uint32_t client_id;
+    bool is_emm;
+    bool is_own;      /* of the stream `data_id` alone */
+    uint16_t data_id; /* is_own */
+    uint8_t form;     /* section_TSpkt_flag */
+    uint16_t wanted_pid, pid;
+    uint8_t priority;
+    bool is_in_cat;
+    struct simc__mux *mux; /* NULL: there is none now */
+    uint32_t source;
+    uint32_t users;
+    uint64_t gone_ms;  /* without users: when it is released, even if something still waits */
+    uint64_t kbitps;   /* the sum of its streams */
+    uint8_t *sections; /* those that wait, one behind the other */
+    size_t waiting, room;
+    size_t
+        section_left; /* of the section at the front: how much is not sent yet, if it has begun */
+};
+
+struct simc__emmg_stream {
+    struct simc__emmg_stream *next; /* in the order of opening */
+    struct simc__emmg_stream *same_hash;
+    struct simc__emmg_channel *channel;
+    uint16_t stream_id, data_id;
+    uint8_t data_type;
+    struct simc__emmg_carrier *carrier;
+    bool has_asked;
+    uint32_t wanted_kbitps, allocated_kbitps, told_kbitps;
+    bool is_told;
+    /* How far it may be ahead, in bytes on air times 8000 ms; below 0: a message went beyond. */
+    int64_t credit;
+    uint64_t credit_ms, said_ms;
+    uint64_t messages, datagrams, received, inserted, dropped[SIMC__EMMG_DROP_COUNT];
+    uint64_t errors, udp_messages;
+    uint16_t last_status;
+    char last_error[SIMC__EMMG_WHY_SIZE];
+};
+
+struct simc__emmg_channel {
+    struct simc__emmg *emmg;
+    struct simc__emmg_channel *next, *previous;
+    struct simc_session *session;
+    void *owner;
+    char address[SIMC__EMMG_NAME_SIZE];
+    char (*names)[SIMC__EMMG_NAME_SIZE];
+    size_t name_count;
+    bool is_open;
+    uint32_t client_id;
+    uint16_t channel_id;
+    uint8_t form;
+    struct simc__emmg_client *client;
+    uint64_t held_until_ms; /* 0: it is not held */
+    char last_error[SIMC__EMMG_WHY_SIZE];
+};
+
+enum { SIMC__EMMG_HASH_COUNT = 4096 };
+
+struct simc__emmg {
+    struct simc__emmg_environment environment;
+    const struct simc__emmg_conf *conf;
+    uint64_t figures[SIMC__EMMG_PEER_STAT_COUNT][SIMC__EMMG_STATUSES];
+    struct simc__metrics *metrics; /* where the sets are; NULL: never collected */
+    struct simc__metric_set *stats;
+    struct simc__emmg_channel *channels;
+    struct simc__emmg_stream *streams, **streams_end;
+    size_t stream_count;
+    struct simc__emmg_carrier *carriers;
+    struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
+    struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */
+    uint64_t turn_ms;                                      /* of the carriers */
+    uint64_t now_ms;
+};
+
+/* ---- emmg.c ---- */
+
+/* What a client may do; NULL: nothing. */
+const struct simc__emmg_client_conf *simc__emmg_client_conf(const struct simc__emmg *emmg,
+                                                            uint32_t client_id);
+/* Gives every stream its share, and tells those whose share has changed.
+ * @param but this one is told by the caller; or NULL. */
+void simc__emmg_allocate(struct simc__emmg *emmg, const struct simc__emmg_stream *but);
+/* Takes the datagrams of a message. */
+void simc__emmg_take(struct simc__emmg_stream *stream, struct simc_values datagrams, size_t bytes,
+                     bool is_udp, uint64_t now_ms);
+
+/* ---- emmg_carrier.c ---- */
+
+/* The carrier for a stream. @return 0 and it; or the error_status for a refusal, with a sentence.
+ */
+uint16_t simc__emmg_carrier_get(struct simc__emmg *emmg, const struct simc__emmg_client_conf *conf,
+                                const struct simc__emmg_stream *stream,
+                                struct simc__emmg_carrier **carrier, char why[SIMC__EMMG_WHY_SIZE]);
+/* A stream leaves it. Behind the last one, what waits is still sent, at the rate it had. */
+void simc__emmg_carrier_put(struct simc__emmg *emmg, struct simc__emmg_carrier *carrier,
+                            uint64_t now_ms);
+/* Releases it with all that waits. */
+void simc__emmg_carrier_free(struct simc__emmg *emmg, struct simc__emmg_carrier *carrier);
+/* Nobody uses it, and nothing waits any more. */
+bool simc__emmg_carrier_is_done(const struct simc__emmg_carrier *carrier, uint64_t now_ms);
+/* Opens and closes its source, at start and when engines change. */
+int simc__emmg_carrier_open(struct simc__emmg *emmg, struct simc__emmg_carrier *carrier,
+                            char why[SIMC__EMMG_WHY_SIZE]) SIMC_MUST_CHECK;
+void simc__emmg_carrier_close(struct simc__emmg_carrier *carrier);
+void simc__emmg_carrier_rate(struct simc__emmg_carrier *carrier);
+/* Takes one section, or packets. @return 0, SIMC_EFULL, SIMC_ENOTFOUND (no multiplex). */
+int simc__emmg_carrier_section(struct simc__emmg_carrier *carrier,
+                               struct simc_slice section) SIMC_MUST_CHECK;
+int simc__emmg_carrier_packets(struct simc__emmg_carrier *carrier,
+                               struct simc_slice packets) SIMC_MUST_CHECK;
+/* Bytes that wait in it and in the engine. */
+size_t simc__emmg_carrier_fill(const struct simc__emmg_carrier *carrier);
+/* Moves sections on. @return true: some are left. */
+bool simc__emmg_carrier_turn(struct simc__emmg_carrier *carrier);
+
+/* ---- emmg_stats.c ---- */
+
+void simc__emmg_clients_free(struct simc__emmg *emmg);
+unsigned simc__emmg_status_value(uint16_t status);
+struct simc__emmg_client *simc__emmg_client_get(struct simc__emmg *emmg, uint32_t client_id);
+
+static inline void simc__emmg_count(const struct simc__emmg_channel *channel,
+                                    enum simc__emmg_stat stat, unsigned value, uint64_t amount)
+{
+    if (channel->client)
+        channel->client->figures[stat][value] += amount;
+}
+
+#endif
