@@ -13,8 +13,10 @@ enum {
 };
 
 extern const struct simc__command simc__command_dump;
+extern const struct simc__command simc__command_emmg;
 extern const struct simc__command simc__command_encode;
 extern const struct simc__command simc__command_load_ecmg;
+extern const struct simc__command simc__command_load_mux;
 
 /* Writes "simulcrypt: " and one sentence to standard error. @return SIMC__EXIT_TROUBLE. */
 int simc__cli_trouble(const char *format, ...) SIMC_PRINTF(1, 2);

@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/latency.h"
+#include "cli/load.h"
 #include "simulcrypt/uv.h"
 #include "sys/clock.h"
-#include "sys/file.h"
 
 enum {
     CHANNELS_MAX = 4096,
@@ -25,7 +24,6 @@ enum {
     P50 = 500000,
     P99 = 990000,
     P999 = 999000,
-    STAT_SIZE = 1024,
 };
 
 #define NS_PER_S 1000000000ULL
@@ -136,36 +134,13 @@ static void go_on(struct channel *channel, struct stream *stream)
         provide(channel, stream);
 }
 
-static uint64_t cpu_us_of(uint64_t pid)
-{
-    char path[64], text[STAT_SIZE + 1], why[SIMC__FILE_WHY_SIZE];
-    unsigned long user = 0, system = 0;
-    struct simc_buffer bytes;
-    snprintf(path, sizeof path, "/proc/%llu/stat", (unsigned long long)pid);
-    simc_buffer_init(&bytes, STAT_SIZE);
-    int error = simc__file_read(path, &bytes, why);
-    size_t size = error ? 0 : simc_buffer_bytes(&bytes).size;
-    if (size)
-        memcpy(text, simc_buffer_bytes(&bytes).data, size);
-    text[size] = '\0';
-    simc_buffer_fini(&bytes);
-    /* The name of the program stands in parentheses and may hold anything. */
-    const char *behind = strrchr(text, ')');
-    long ticks = sysconf(_SC_CLK_TCK);
-    if (!behind || ticks <= 0 ||
-        sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-               &system) != 2)
-        return 0;
-    return (uint64_t)(user + system) * (1000000 / (uint64_t)ticks);
-}
-
 /* All streams are open: from here on it counts. */
 static void begin(struct run *run)
 {
     run->is_measuring = true;
     run->start_ns = run->last_tick_ns = simc__clock_monotonic_ns();
     if (run->values->server_pid)
-        run->cpu_start_us = cpu_us_of(run->values->server_pid);
+        run->cpu_start_us = simc__cli_cpu_us(run->values->server_pid);
     if (run->values->seconds)
         simc_uv_timer_start(run->end, run->values->seconds * 1000, 0);
     for (uint64_t i = 0; i < run->values->channels; i++) {
@@ -185,7 +160,7 @@ static void finish(struct run *run)
     run->is_ending = true;
     run->end_ns = simc__clock_monotonic_ns();
     if (run->values->server_pid)
-        run->cpu_end_us = cpu_us_of(run->values->server_pid);
+        run->cpu_end_us = simc__cli_cpu_us(run->values->server_pid);
     simc_uv_loop_stop(run->loop);
 }
 
@@ -473,25 +448,6 @@ static int report(const struct run *run)
 
 /* ---- set-up ---- */
 
-static int read_address(const char *text, char host[256], uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    uint64_t number;
-    size_t size = colon ? (size_t)(colon - text) : 0;
-    if (!colon || size == 0 || size > 255 ||
-        simc__text_read_uint(simc_slice_text(colon + 1), &number) || number == 0 ||
-        number > UINT16_MAX)
-        return SIMC_ESYNTAX;
-    if (text[0] == '[' && text[size - 1] == ']') {
-        text++;
-        size -= 2;
-    }
-    memcpy(host, text, size);
-    host[size] = '\0';
-    *port = (uint16_t)number;
-    return 0;
-}
-
 static int start_channels(struct run *run, const char *host, uint16_t port)
 {
     const struct values *values = run->values;
@@ -542,7 +498,7 @@ static int start(struct run *run)
     uint16_t port;
     uint64_t id;
     size_t bad_at;
-    if (read_address(values->connect ? values->connect : "", host, &port))
+    if (simc__cli_address_read(values->connect, host, &port))
         return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2222");
     if (!values->super_cas_id || simc__text_read_uint(simc_slice_text(values->super_cas_id), &id) ||
         id > UINT32_MAX)

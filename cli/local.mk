@@ -64,9 +64,25 @@ simulcrypt_SOURCES += \
 simulcrypt_parts += libsimc-keys.la libsimc-conf.la libsimc-cas.la
 endif
 
+# The reference receiver.
+if WITH_RECEIVER
+simulcrypt_SOURCES += %D%/receive.c %D%/receive.h %D%/receive_show.c
+simulcrypt_parts += libsimc-receiver.la libsimc-keys.la libsimc-conf.la libsimc-cas.la \
+	libsimc-scramble.la
+endif
+
 # Load generators: `simulcrypt load ...`.
 if WITH_UV
-simulcrypt_SOURCES += %D%/latency.c %D%/latency.h %D%/load_ecmg.c
+simulcrypt_SOURCES += \
+	%D%/emmg.c \
+	%D%/emmg.h \
+	%D%/emmg_client.c \
+	%D%/emmg_data.c \
+	%D%/latency.c \
+	%D%/latency.h \
+	%D%/load.c \
+	%D%/load.h \
+	%D%/load_ecmg.c
 simulcrypt_parts += libsimc-uv.la
 endif
 
@@ -85,8 +101,11 @@ simulcrypt_pages += simulcrypt-ecm.1 simulcrypt-keys-ac.1 simulcrypt-keys-add.1 
 	simulcrypt-keys-check.1 simulcrypt-keys-new.1 simulcrypt-keys-rotate.1 \
 	simulcrypt-keys-show.1
 endif
+if WITH_RECEIVER
+simulcrypt_pages += simulcrypt-receive.1
+endif
 if WITH_UV
-simulcrypt_pages += simulcrypt-load-ecmg.1
+simulcrypt_pages += simulcrypt-emmg.1 simulcrypt-load-ecmg.1 simulcrypt-load-mux.1
 endif
 man1_MANS += $(simulcrypt_pages)
 CLEANFILES += $(simulcrypt_pages)

@@ -17,6 +17,9 @@
 #include "cli/ecm.h"
 #include "cli/keys.h"
 #endif
+#ifdef SIMC_WITH_RECEIVER
+#include "cli/receive.h"
+#endif
 #include "simulcrypt/msg.h"
 #include "sys/process.h"
 
@@ -32,6 +35,9 @@ static const struct simc__command *const commands[] = {
 #ifdef SIMC_WITH_KEYS
     &simc__command_ecm,
 #endif
+#ifdef SIMC_WITH_UV
+    &simc__command_emmg,
+#endif
     &simc__command_encode,
 #ifdef SIMC_WITH_KEYS
     &simc__command_keys_ac,
@@ -43,6 +49,10 @@ static const struct simc__command *const commands[] = {
 #endif
 #ifdef SIMC_WITH_UV
     &simc__command_load_ecmg,
+    &simc__command_load_mux,
+#endif
+#ifdef SIMC_WITH_RECEIVER
+    &simc__command_receive,
 #endif
     &simc__command_ts_analyze,
 #ifdef SIMC_WITH_SCRAMBLE

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%D%/ca-profile \
 	%D%/cddl \
 	%D%/dab-fig6.md \
+	%D%/link \
 	%D%/protocol \
 	%D%/sched \
 	%D%/sessions

@@ -11,6 +11,8 @@ unit_tests_SOURCES += \
 	%D%/support/conversation_requests.h \
 	%D%/support/test_ecmg.c \
 	%D%/support/test_ecmg.h \
+	%D%/support/test_mux.c \
+	%D%/support/test_mux.h \
 	%D%/unit/test_conversation.c \
 	%D%/unit/test_conversation_files.c \
 	%D%/unit/test_conversation_run.c

@@ -116,3 +116,11 @@ EXTRA_PROGRAMS += $(bench_programs)
 bench_programs += bench_proto
 bench_proto_SOURCES = %D%/bench/bench.c %D%/bench/bench.h %D%/bench/bench_proto.c
 bench_proto_LDADD = libsimc-core.la
+
+# The judge of the end-to-end scenarios. It shares nothing with the libraries.
+if WITH_CA
+check_PROGRAMS += ts-judge
+ts_judge_SOURCES = %D%/support/ts-judge.c
+ts_judge_CFLAGS = $(AM_CFLAGS) $(LIBCRYPTO_CFLAGS)
+ts_judge_LDADD = -lcrypto
+endif

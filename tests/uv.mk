@@ -7,6 +7,7 @@ unit_tests_SOURCES += \
 	%D%/unit/test_uv_cert.h \
 	%D%/unit/test_uv_client.c \
 	%D%/unit/test_uv_gate.c \
+	%D%/unit/test_uv_local.c \
 	%D%/unit/test_uv_loop.c \
 	%D%/unit/test_uv_server.c \
 	%D%/unit/test_uv_session.c \

@@ -15,8 +15,8 @@ use Simc::Tree;
 
 # What a folder may use besides itself, and the headers of the system and of other libraries that it
 # may include besides @EVERYWHERE. A folder that has no row here is a fault.
-my @DAEMON = qw(base tlv proto session sched ts psi dab cbor cas link scramble sys conf keys uv pg
-    http daemon capture);
+my @DAEMON = qw(base tlv proto session sched ts psi dab cbor cas link scramble sys conf keys uv tsio
+    pg http daemon capture);
 my @SYS = qw(errno.h fcntl.h poll.h sched.h signal.h stdatomic.h stdlib.h strings.h sys/.* time.h
     unistd.h);
 my %LAYERS = (
@@ -39,7 +39,9 @@ my %LAYERS = (
     keys => {uses => ['base', 'cbor', 'cas', 'conf', 'sys'], includes => [@SYS]},
     conversation => {uses => ['base', 'tlv', 'proto'], includes => ['stdlib.h']},
     uv => {uses => ['base', 'tlv', 'proto', 'session', 'sys'],
-        includes => ['uv.h', 'openssl/.*', 'netinet/.*', 'arpa/inet.h', @SYS]},
+        includes => ['uv.h', 'openssl/.*', 'netinet/.*', 'arpa/inet.h', 'grp.h', @SYS]},
+    tsio => {uses => ['base', 'ts', 'sys', 'uv'],
+        includes => ['uv.h', 'netinet/.*', 'arpa/inet.h', 'net/if.h', 'ifaddrs.h', @SYS]},
     pg => {uses => ['base', 'sys', 'uv'], includes => ['libpq-fe.h', @SYS]},
     http => {uses => ['base', 'sys', 'uv'],
         includes => ['uv.h', 'microhttpd.h', 'jansson.h', 'netinet/.*', 'arpa/inet.h', @SYS]},
@@ -49,8 +51,8 @@ my @EVERYWHERE = qw(inttypes.h limits.h stdarg.h stdbool.h stddef.h stdint.h std
 
 # Where the installed headers belong; generated ones stand with those that include them.
 my %LAYER_OF_HEADER = (base => 'base', msg => 'tlv', messages => 'tlv', ts => 'ts', psi => 'psi',
-    dab => 'dab', scramble => 'scramble', session => 'session', ecm_plugin => 'session',
-    cas => 'cas', uv => 'uv');
+    dab => 'dab', scramble => 'scramble', session => 'session', emmg_session => 'session',
+    ecm_plugin => 'session', cas => 'cas', uv => 'uv');
 
 # The folders without input, output, clocks and threads: of <stdio.h> they use what prints to
 # memory.

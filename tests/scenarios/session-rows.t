@@ -1,7 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSL-1.0
-# The page of the state machine, specs/sessions/ecmg-scs.md, is what the rows say. `make check` runs
-# it.
+# The pages of the state machines in specs/sessions are what the rows say. `make check` runs it.
 use strict;
 use warnings;
 
@@ -15,25 +14,33 @@ use Simc::Run;
 my $program = builddir() . '/session-rows';
 -x $program or BAIL_OUT('session-rows is not built');
 
-my $run = run([$program]);
-is("$run->{status} $run->{err}", '0 ', 'the program prints the page');
-my $committed = read_file(srcdir() . '/specs/sessions/ecmg-scs.md');
-my @printed = split /\n/, $run->{out};
-my @wanted = split /\n/, $committed;
-my ($line) = grep { ($printed[$_] // '') ne ($wanted[$_] // '') } 0 .. ($#printed > $#wanted
-    ? $#printed : $#wanted);
-ok($run->{out} eq $committed, 'the committed page is the same (make generate rewrites it)')
-    or diag(defined $line ? 'first difference at line ' . ($line + 1) . ":\n< "
-        . ($wanted[$line] // '') . "\n> " . ($printed[$line] // '') : 'the last line end differs');
+my @COMMON = ('Both sides, channel', 'Both sides, streams', 'Timers', 'Errors', 'Versions', 'End');
+my %TITLES = (
+    'ecmg-scs' => [@COMMON, 'What the ECMG may receive', 'What the SCS may receive',
+        'ECMG, channel', 'ECMG, streams', 'SCS, channel', 'SCS, streams', 'Control words'],
+    'emmg-mux' => [@COMMON, 'What the MUX may receive', 'What the EMMG may receive', 'MUX, channel',
+        'MUX, streams', 'EMMG, channel', 'EMMG, streams', 'Bandwidth', 'Data'],
+);
 
-subtest 'the page is whole' => sub {
-    for my $title ('What the ECMG may receive', 'What the SCS may receive', 'ECMG, channel',
-        'ECMG, streams', 'SCS, channel', 'SCS, streams', 'Timers', 'Errors', 'Versions',
-        'Control words') {
-        like($committed, qr/^## \Q$title\E$/m, $title);
-    }
-    my @ragged = grep { /^\|/ && /\|\s*$/ == 0 } @wanted;
-    is("@ragged", '', 'its tables have closed rows');
-};
+for my $page (sort keys %TITLES) {
+    my $run = run([$program, $page]);
+    is("$run->{status} $run->{err}", '0 ', "$page: the program prints the page");
+    my $committed = read_file(srcdir() . "/specs/sessions/$page.md");
+    my @printed = split /\n/, $run->{out};
+    my @wanted = split /\n/, $committed;
+    my ($line) = grep { ($printed[$_] // '') ne ($wanted[$_] // '') } 0 .. ($#printed > $#wanted
+        ? $#printed : $#wanted);
+    ok($run->{out} eq $committed, "$page: the committed one is the same (see make generate)")
+        or diag(defined $line ? 'first difference at line ' . ($line + 1) . ":\n< "
+            . ($wanted[$line] // '')
+            . "\n> " . ($printed[$line] // '') : 'the last line end differs');
+    subtest "$page is whole" => sub {
+        like($committed, qr/^## \Q$_\E$/m, $_) for @{$TITLES{$page}};
+        my @ragged = grep { /^\|/ && /\|\s*$/ == 0 } @wanted;
+        is("@ragged", '', 'its tables have closed rows');
+    };
+}
+my $run = run([$program, 'nothing']);
+is($run->{status}, 2, 'another page is refused');
 
 done_testing;

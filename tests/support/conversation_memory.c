@@ -17,6 +17,7 @@ struct driver {
     struct simc__conversation_run *run;
     const struct simc__conversation_head *head;
     struct test_ecmg *ecmg;
+    struct test_mux *mux;
     struct memory_end ends[SIMC__CONVERSATION_CONNECTIONS];
     uint64_t now_ms;
     unsigned outputs;
@@ -60,6 +61,32 @@ static void apply_variables(struct driver *driver)
     }
 }
 
+static void apply_mux_variable(void *context, const char *name)
+{
+    struct driver *driver = context;
+    char variable_name[64];
+    snprintf(variable_name, sizeof variable_name, "%s%s",
+             strncmp(name, "emmg_", 5) == 0 ? "" : "mux_", name);
+    const char *value = simc__conversation_get(driver->run, variable_name);
+    if (value)
+        (void)test_mux_set(driver->mux, name, value);
+}
+
+static int new_emmg_mux(struct driver *driver, struct memory_end *end)
+{
+    test_mux_names(apply_mux_variable, driver);
+    end->mux = driver->mux;
+    if (end->role == MEMORY_MUX) {
+        struct simc_mux_settings settings = test_mux_session_settings(driver->mux);
+        set_trace(driver, &settings.common);
+        return simc_mux_session_new(&settings, driver->now_ms, &end->session);
+    }
+    struct simc_emmg_settings settings = test_emmg_session_settings(driver->mux);
+    settings.version = (uint8_t)variable(driver, "version");
+    set_trace(driver, &settings.common);
+    return simc_emmg_session_new(&settings, driver->now_ms, &end->session);
+}
+
 static int new_scs(struct driver *driver, struct simc_session **session)
 {
     struct simc_scs_settings settings = {
@@ -94,9 +121,17 @@ static void open_end(struct driver *driver, unsigned index)
 {
     struct memory_end *end = &driver->ends[index];
     memset(end, 0, sizeof *end);
-    end->is_ecmg = driver->head->server_under_test;
-    int error = end->is_ecmg ? new_ecmg(driver, &end->session) : new_scs(driver, &end->session);
-    end->app.session = end->session;
+    bool is_server = driver->head->server_under_test;
+    int error;
+    if (strcmp(driver->head->interface->id, "emmg") == 0) {
+        end->role = is_server ? MEMORY_MUX : MEMORY_EMMG;
+        error = new_emmg_mux(driver, end);
+        end->mux_app.session = end->session;
+    } else {
+        end->role = is_server ? MEMORY_ECMG : MEMORY_SCS;
+        error = is_server ? new_ecmg(driver, &end->session) : new_scs(driver, &end->session);
+        end->app.session = end->session;
+    }
     if (error)
         simc__conversation_closed(driver->run, index, simc_error_text(error), driver->now_ms);
     else
@@ -109,18 +144,24 @@ static void pump_events(struct driver *driver, unsigned index, bool quiet)
     struct memory_end *end = &driver->ends[index];
     struct simc_session_event event;
     while (end->session && simc_session_next_event(end->session, &event)) {
-        if (end->is_ecmg)
+        if (end->role == MEMORY_ECMG)
             test_ecmg_handle(driver->ecmg, &end->app, &event, driver->now_ms);
+        else if (end->role == MEMORY_MUX)
+            test_mux_handle(driver->mux, &end->mux_app, &event, driver->now_ms);
+        else if (end->role == MEMORY_EMMG && !quiet)
+            test_emmg_handle(driver->mux, &end->mux_app, &event, driver->now_ms);
         if (!quiet)
-            memory_tell_event(driver->run, index, &event, driver->now_ms);
+            memory_tell_event(driver->run, index, end, &event, driver->now_ms);
     }
 }
 
 static void free_end(struct driver *driver, unsigned index)
 {
     struct memory_end *end = &driver->ends[index];
-    if (end->is_ecmg)
+    if (end->role == MEMORY_ECMG)
         test_ecmg_gone(driver->ecmg, &end->app);
+    else if (end->role == MEMORY_MUX)
+        test_mux_gone(driver->mux, &end->mux_app);
     simc_session_free(end->session);
     memset(end, 0, sizeof *end);
 }
@@ -313,6 +354,7 @@ static void apply_settings(struct driver *driver)
             continue;
         *value++ = '\0';
         (void)test_ecmg_set(driver->ecmg, word, value);
+        (void)test_mux_set(driver->mux, word, value);
         if (simc__conversation_set(driver->run, word, value) == SIMC_ENOMEM)
             abort();
     }
@@ -323,13 +365,16 @@ static void run_conversation(const struct simc__conversation *conversation,
 {
     struct driver *driver = calloc(1, sizeof *driver);
     struct test_ecmg *ecmg = malloc(sizeof *ecmg);
-    if (!driver || !ecmg)
+    struct test_mux *mux = malloc(sizeof *mux);
+    if (!driver || !ecmg || !mux)
         abort();
     driver->memory = memory;
     driver->head = simc__conversation_head(conversation);
     driver->ecmg = ecmg;
+    driver->mux = mux;
     driver->now_ms = 1000;
     test_ecmg_init(ecmg);
+    test_mux_init(mux);
     snprintf(memory->id, sizeof memory->id, "%s", driver->head->id);
     if (simc__conversation_run_new(conversation, report, memory, driver->now_ms, &driver->run)) {
         snprintf(memory->last, sizeof memory->last, "no memory for the run");
@@ -345,6 +390,7 @@ static void run_conversation(const struct simc__conversation *conversation,
         disconnect(driver, i);
     simc__conversation_run_free(driver->run);
     free(ecmg);
+    free(mux);
     free(driver);
 }
 

@@ -93,6 +93,10 @@ static int provide(struct memory_end *end, const char *request, uint64_t now_ms)
 
 static int stream_open(struct memory_end *end, const char *request, uint64_t now_ms)
 {
+    if (end->role == MEMORY_EMMG)
+        return simc_emmg_stream_open(end->session, (uint16_t)stream_of(request),
+                                     (uint16_t)number(request, "data_id", 0x21),
+                                     (uint8_t)number(request, "data_type", 0), now_ms);
     return simc_scs_stream_open(end->session, (uint16_t)stream_of(request),
                                 (uint16_t)number(request, "ecm_id", 0x21),
                                 (uint16_t)number(request, "nominal", 100), now_ms);
@@ -100,6 +104,8 @@ static int stream_open(struct memory_end *end, const char *request, uint64_t now
 
 static int stream_close(struct memory_end *end, const char *request, uint64_t now_ms)
 {
+    if (end->role == MEMORY_EMMG)
+        return simc_emmg_stream_close(end->session, (uint16_t)stream_of(request), now_ms);
     return simc_scs_stream_close(end->session, (uint16_t)stream_of(request), now_ms);
 }
 
@@ -159,11 +165,89 @@ static int flood(struct memory_end *end, const char *request, uint64_t now_ms)
 static int mode(struct memory_end *end, const char *request, uint64_t now_ms)
 {
     (void)now_ms;
+    end->is_stalled = number(request, "stalls", end->is_stalled);
+    if (end->role == MEMORY_MUX || end->role == MEMORY_EMMG) {
+        struct test_mux_connection *app = &end->mux_app;
+        app->says_nothing = number(request, "silent", app->says_nothing);
+        app->closes = number(request, "closes", app->closes);
+        app->refuses = (uint16_t)number(request, "refuses", app->refuses);
+        return 0;
+    }
     end->app.holds = number(request, "holds", end->app.holds);
     end->app.says_nothing = number(request, "silent", end->app.says_nothing);
     end->app.closes = number(request, "closes", end->app.closes);
     end->app.refuses = (uint16_t)number(request, "refuses", end->app.refuses);
-    end->is_stalled = number(request, "stalls", end->is_stalled);
+    return 0;
+}
+
+/* ---- EMMG-MUX ---- */
+
+static struct simc_session_bandwidth bandwidth_of(const char *request)
+{
+    long long kbitps = number(request, "kbitps", -1);
+    return (struct simc_session_bandwidth){kbitps >= 0, (uint16_t)(kbitps < 0 ? 0 : kbitps)};
+}
+
+static int allocate(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    (void)now_ms;
+    return simc_mux_allocate(end->session, (uint16_t)stream_of(request), bandwidth_of(request));
+}
+
+static int ask_bandwidth(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    return simc_emmg_request_bandwidth(end->session, (uint16_t)stream_of(request),
+                                       bandwidth_of(request), now_ms);
+}
+
+/* Datagrams of the EMMG's own, or one of `size` bytes. */
+static int data(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    static const uint8_t zeros[70000];
+    uint16_t stream = (uint16_t)stream_of(request);
+    struct simc_slice large = simc_slice(zeros, (size_t)number(request, "size", 0));
+    if (large.size)
+        return simc_emmg_send(end->session, stream, &large, 1, now_ms);
+    return test_emmg_send(end->mux, &end->mux_app, stream, (unsigned)number(request, "count", 1),
+                          now_ms);
+}
+
+/* Sends data until the session wants no more for now. */
+static int data_until_full(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < 100000; i++) {
+        int error =
+            test_emmg_send(end->mux, &end->mux_app, (uint16_t)stream_of(request), 1, now_ms);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* Whether the MUX has got so many datagrams and bytes, and has dropped so many. */
+static int received(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    (void)now_ms;
+    const struct test_mux_stream *stream =
+        simc_mux_stream_context(end->session, (uint16_t)stream_of(request));
+    bool is_right = stream && stream->datagrams == number(request, "datagrams", 0) &&
+                    stream->dropped == number(request, "dropped", 0) &&
+                    stream->bytes == number(request, "bytes", stream->bytes);
+    return is_right ? 0 : SIMC_EINVAL;
+}
+
+static int hold(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    (void)request;
+    (void)now_ms;
+    simc_session_hold(end->session);
+    return 0;
+}
+
+static int release(struct memory_end *end, const char *request, uint64_t now_ms)
+{
+    (void)request;
+    simc_session_release(end->session, now_ms);
     return 0;
 }
 
@@ -174,7 +258,9 @@ static const struct {
     {"provide", provide}, {"stream_open", stream_open}, {"stream_close", stream_close},
     {"test", test},       {"send_error", send_error},   {"close", close_channel},
     {"flood", flood},     {"respond", respond},         {"respond_error", respond_error},
-    {"mode", mode},
+    {"mode", mode},       {"allocate", allocate},       {"bandwidth", ask_bandwidth},
+    {"data", data},       {"received", received},       {"data_until_full", data_until_full},
+    {"hold", hold},       {"release", release},
 };
 
 const char *memory_request(struct memory_end *end, const char *request, uint64_t now_ms)
@@ -231,7 +317,8 @@ static const char *notice_name(enum simc_session_notice notice)
 }
 
 void memory_tell_event(struct simc__conversation_run *run, unsigned connection,
-                       const struct simc_session_event *event, uint64_t now_ms)
+                       const struct memory_end *end, const struct simc_session_event *event,
+                       uint64_t now_ms)
 {
     struct fields fields = {.count = 0};
     bool ecm = event->type == SIMC_EVENT_ECM || event->type == SIMC_EVENT_PRIMED ||
@@ -252,11 +339,23 @@ void memory_tell_event(struct simc__conversation_run *run, unsigned connection,
         add_number(&fields, "size", event->ecm.datagram.size);
         add(&fields, "fault", event->ecm.datagram_fault ? event->ecm.datagram_fault : "");
     }
-    if (event->type == SIMC_EVENT_CHANNEL_OPEN) {
+    if (event->client_id)
+        add_number(&fields, "client_id", event->client_id);
+    if (event->type == SIMC_EVENT_DATA) {
+        add_number(&fields, "datagrams", event->data.datagrams.count);
+        add_number(&fields, "bytes", event->data.bytes);
+    }
+    if (event->type == SIMC_EVENT_BW_REQUEST || event->type == SIMC_EVENT_BW_ALLOCATION) {
+        add_number(&fields, "known", event->bandwidth.is_known);
+        add_number(&fields, "kbitps", event->bandwidth.kbitps);
+    }
+    if (event->type == SIMC_EVENT_BW_ALLOCATION || event->type == SIMC_EVENT_NO_BW_ALLOCATION)
+        add_number(&fields, "waited_ms", event->waited_ms);
+    if (event->type == SIMC_EVENT_CHANNEL_OPEN && end->role == MEMORY_SCS) {
         add_number(&fields, "lead_CW", event->channel_status.lead_cw);
         add_number(&fields, "CW_per_msg", event->channel_status.cw_per_msg);
     }
-    if (event->type == SIMC_EVENT_STREAM_OPEN)
+    if (event->type == SIMC_EVENT_STREAM_OPEN && end->role == MEMORY_SCS)
         add_number(&fields, "transfer_mode", event->stream_status.access_criteria_transfer_mode);
     if (event->type == SIMC_EVENT_CW_PROVISION)
         add_number(&fields, "cws", event->provision.cw_count);

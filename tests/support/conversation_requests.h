@@ -6,19 +6,25 @@
 
 #include "conversation/conversation.h"
 #include "support/test_ecmg.h"
+#include "support/test_mux.h"
 
 /* The equipment's end of a connection. */
 struct memory_end {
     struct simc_session *session; /* NULL: none */
-    bool is_ecmg;
-    bool is_stalled; /* what it sends is not taken */
-    struct test_ecmg_connection app;
+    enum { MEMORY_ECMG, MEMORY_SCS, MEMORY_MUX, MEMORY_EMMG } role;
+    bool is_stalled;      /* what it sends is not taken */
+    struct test_mux *mux; /* EMMG-MUX */
+    union {
+        struct test_ecmg_connection app;
+        struct test_mux_connection mux_app;
+    };
 };
 
 /** Carries out a request, "provide stream=2 cp=16". @return the name of its result. */
 const char *memory_request(struct memory_end *end, const char *request, uint64_t now_ms);
-/** Gives an event to the conversation. */
+/** Gives an event of that end to the conversation. */
 void memory_tell_event(struct simc__conversation_run *run, unsigned connection,
-                       const struct simc_session_event *event, uint64_t now_ms);
+                       const struct memory_end *end, const struct simc_session_event *event,
+                       uint64_t now_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* Runs conversation files over TCP against a program and prints TAP. Scenarios call it, and people
  * who want to see why a file fails. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -22,15 +23,17 @@
 enum { READ_SIZE = 65536, OUTPUT_MAX = 16 << 20, FLUSH_MS = 1000, RUN_MAX_MS = 120000 };
 
 struct values {
-    const char *connect, *listen;
+    const char *connect, *listen, *record;
     struct simc__option_texts set;
     bool verbose, strict;
     uint64_t limit_s;
+    FILE *record_file; /* NULL: no record is wanted */
 };
 
 struct peer {
     int fd; /* -1: none */
     bool connecting, accepting;
+    uint32_t number; /* in the record */
     struct simc_buffer output;
 };
 
@@ -39,6 +42,7 @@ struct driver {
     struct simc__conversation_run *run;
     struct peer peers[SIMC__CONVERSATION_CONNECTIONS];
     int listener;
+    uint64_t started_ms;
     char last[SIMC__CONVERSATION_TEXT_SIZE + 300]; /* the last step that was not good */
 };
 
@@ -49,7 +53,31 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* ---- the record ---- */
+
+enum { BY_CLIENT, BY_SERVER, ENDED };
+
+/* Notes bytes, or the end of a connection, in the form of Simc::Proxy: the number of the
+ * connection, who, size, bytes. What cannot be written is missed by whoever compares the record. */
+static void record(struct driver *driver, unsigned index, bool is_ours, struct simc_slice bytes)
+{
+    const uint32_t number = htonl(driver->peers[index].number), size = htonl((uint32_t)bytes.size);
+    const bool by_server = is_ours == !driver->values->connect;
+    const uint8_t who = bytes.size == 0 ? ENDED : by_server ? BY_SERVER : BY_CLIENT;
+    uint8_t head[9];
+    if (!driver->values->record_file)
+        return;
+    memcpy(head, &number, 4);
+    head[4] = who;
+    memcpy(head + 5, &size, 4);
+    (void)!fwrite(head, 1, sizeof head, driver->values->record_file);
+    if (bytes.size)
+        (void)!fwrite(bytes.data, 1, bytes.size, driver->values->record_file);
+}
+
 /* ---- sockets ---- */
+
+static uint32_t next_number; /* of connections, over all files */
 
 /* Splits HOST:PORT and looks it up. @return NULL, with a line on standard error. */
 static struct addrinfo *look_up(const char *text, bool passive)
@@ -104,6 +132,7 @@ static int start_listening(const char *text)
 static void ended(struct driver *driver, unsigned index, const char *why)
 {
     struct peer *peer = &driver->peers[index];
+    record(driver, index, false, simc_slice(NULL, 0));
     close(peer->fd);
     peer->fd = -1;
     simc_buffer_fini(&peer->output);
@@ -115,6 +144,7 @@ static void open_peer(struct driver *driver, unsigned index)
     struct peer *peer = &driver->peers[index];
     struct addrinfo *address = look_up(driver->values->connect, false);
     peer->fd = address ? socket(address->ai_family, SOCK_STREAM, 0) : -1;
+    peer->number = next_number++;
     simc_buffer_init(&peer->output, OUTPUT_MAX);
     if (peer->fd < 0) {
         simc__conversation_closed(driver->run, index, "no socket", now_ms());
@@ -139,6 +169,7 @@ static bool flush(struct driver *driver, unsigned index)
             return true;
         if (sent < 0)
             return false; /* what the peer had sent before is still to be read: see receive() */
+        record(driver, index, true, simc_slice(bytes.data, (size_t)sent));
         simc_buffer_drop(&peer->output, (size_t)sent);
     }
     return true;
@@ -161,6 +192,7 @@ static void close_peer(struct driver *driver, unsigned index, bool reset)
     /* What was not read would turn an orderly end into a reset. */
     while (!reset && recv(peer->fd, unread, sizeof unread, 0) > 0)
         continue;
+    record(driver, index, true, simc_slice(NULL, 0));
     if (reset)
         (void)setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     close(peer->fd);
@@ -210,12 +242,14 @@ static void receive(struct driver *driver, unsigned index)
     ssize_t size = recv(driver->peers[index].fd, bytes, sizeof bytes, 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (size < 0)
+    if (size < 0) {
         ended(driver, index, strerror(errno));
-    else if (size == 0)
+    } else if (size == 0) {
         ended(driver, index, "in order");
-    else
+    } else {
+        record(driver, index, false, simc_slice(bytes, (size_t)size));
         simc__conversation_feed(driver->run, index, simc_slice(bytes, (size_t)size), now_ms());
+    }
 }
 
 static void finish_connecting(struct driver *driver, unsigned index)
@@ -241,6 +275,7 @@ static void accept_peer(struct driver *driver)
         prepare(fd);
         peer->accepting = false;
         peer->fd = fd;
+        peer->number = next_number++;
         simc_buffer_init(&peer->output, OUTPUT_MAX);
         simc__conversation_opened(driver->run, i, now_ms());
         return;
@@ -317,8 +352,9 @@ static void report(void *context, const struct simc__conversation_step *step)
                  step->text);
     if (driver->values->verbose ||
         (step->verdict != SIMC__CONVERSATION_PASS && step->verdict != SIMC__CONVERSATION_SKIP))
-        printf("# %s %s:%u: %s\n", simc__conversation_verdict_name(step->verdict), step->file,
-               step->line, step->text);
+        printf("# %s %s:%u: %s [%llu ms]\n", simc__conversation_verdict_name(step->verdict),
+               step->file, step->line, step->text,
+               (unsigned long long)(now_ms() - driver->started_ms));
 }
 
 static int read_included(void *context, const char *from, const char *path,
@@ -402,6 +438,7 @@ static bool run_file(const struct values *values, const char *path, unsigned num
     memset(&driver, 0, sizeof driver);
     driver.values = values;
     driver.listener = -1;
+    driver.started_ms = now_ms();
     for (size_t i = 0; i < SIMC__CONVERSATION_CONNECTIONS; i++)
         driver.peers[i].fd = -1;
     if (read_conversation(path, &conversation)) {
@@ -421,6 +458,8 @@ static bool run_file(const struct values *values, const char *path, unsigned num
                set_all(&driver) == 0) {
         if (!head->server_under_test)
             driver.listener = start_listening(address);
+        if (driver.listener >= 0 && values->verbose)
+            printf("# listens on %s\n", address);
         if (converse(&driver))
             verdict = simc__conversation_verdict(driver.run);
         else
@@ -440,11 +479,19 @@ static bool run_file(const struct values *values, const char *path, unsigned num
 
 static int run(const void *given, const struct simc__operands *operands)
 {
-    const struct values *values = given;
+    struct values own = *(const struct values *)given, *values = &own;
     bool good = true;
+    /* Whoever runs several at once follows them line by line. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    if (own.record && !(own.record_file = fopen(own.record, "ab"))) {
+        fprintf(stderr, "converse: cannot write %s: %s\n", own.record, strerror(errno));
+        return 1;
+    }
     printf("1..%zu\n", operands->count);
     for (size_t i = 0; i < operands->count; i++)
         good = run_file(values, operands->items[i], (unsigned)i + 1) && good;
+    if (own.record_file)
+        (void)fclose(own.record_file);
     return good ? 0 : 1;
 }
 
@@ -467,6 +514,11 @@ static const struct simc__option options[] = {
      .argument = "NAME=VALUE",
      .offset = offsetof(struct values, set),
      .help = "set a parameter of the files"},
+    {.name = "record",
+     .type = SIMC__OPTION_TEXT,
+     .argument = "FILE",
+     .offset = offsetof(struct values, record),
+     .help = "append all bytes of all connections to FILE"},
     {.name = "limit",
      .type = SIMC__OPTION_UINT,
      .argument = "SECONDS",

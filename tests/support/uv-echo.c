@@ -143,7 +143,7 @@ static bool read_word(const char *word)
 
 static int start(struct simc_uv_tls *tls, char why[SIMC_UV_TEXT_SIZE])
 {
-    struct simc_uv_address address = {the.host ? the.host : "127.0.0.1", the.port};
+    struct simc_uv_address address = {.host = the.host ? the.host : "127.0.0.1", .port = the.port};
     if (the.is_client) {
         struct simc_uv_client *client;
         struct simc_uv_client_settings settings = {

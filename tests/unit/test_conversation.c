@@ -117,6 +117,7 @@ static const struct {
     {"if 1 2 { }", 1, 6, "should end here"},
     {"if foo(1, 2) { }", 1, 4, "no function"},
     {"need 1", 1, 7, "condition"},
+    {"check 1", 1, 8, "condition"},
     {"send s", 1, 7, "name of a message"},
     {"send s channel_tset {}", 1, 8, "no message"},
     {"send s channel_test", 1, 20, "'{'"},

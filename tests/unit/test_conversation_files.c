@@ -22,6 +22,7 @@ struct files {
 };
 
 static struct files ecmg_files, session_files, peer_files;
+static struct files mux_files, mux_peer_files, emmg_files, emmg_peer_files, emmg_session_files;
 
 static int is_conversation(const struct dirent *entry)
 {
@@ -50,6 +51,11 @@ static void setup(void)
     find("ecmg", &ecmg_files);
     find("session", &session_files);
     find("peers", &peer_files);
+    find("mux", &mux_files);
+    find("emmg", &emmg_files);
+    find("emmg-session", &emmg_session_files);
+    find("peers/emmg", &mux_peer_files);
+    find("peers/mux", &emmg_peer_files);
 }
 
 /* The settings of the test ECMG. Together they meet every need of the files. */
@@ -78,6 +84,17 @@ static bool suits_peers(const char *settings)
     return !strstr(settings, "max_streams") && !strstr(settings, "idle_ms") &&
            !strstr(settings, "exact_cws");
 }
+
+/* The settings of the test MUX. Together they meet every need of the files. */
+static const char *const mux_profiles[] = {
+    "",
+    "flag=1",
+    "closed_clients=1 closed_data_ids=1",
+    "exclusive_clients=1 information=1",
+    "max_channels=4 max_streams=3",
+    "max_streams_all=5 ecm_data=1",
+    "idle_ms=5000 max_kbitps=64 one_section=1",
+};
 
 /* Runs files and fails for everything that is neither passed nor skipped. */
 static void run_files(const struct files *files, const char *settings, const char *warned,
@@ -132,6 +149,68 @@ START_TEST(all_files_pass_in_all_settings)
 }
 END_TEST
 
+/* What needs UDP, rates or a look at the output of a MUX is no matter of its sessions. */
+START_TEST(every_row_of_sessions_with_a_mux_has_its_file)
+{
+    static const char *const others[] = {"046", "061", "062", "063", "064", "065",
+                                         "066", "067", "068", "069", "070", "079"};
+    size_t file = 0, other = 0;
+    for (unsigned i = 1; i <= 81; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "/MUX-%03u.conv", i);
+        if (other < UNIT_COUNT(others) && strstr(name, others[other])) {
+            other++;
+            continue;
+        }
+        ck_assert_uint_lt(file, mux_files.count);
+        ck_assert_str_eq(strrchr(mux_files.paths[file++], '/'), name);
+    }
+    ck_assert_uint_eq(file, mux_files.count);
+}
+END_TEST
+
+START_TEST(all_files_of_a_mux_pass_in_all_settings)
+{
+    static const unsigned versions[] = {1, 2, 3, 5};
+    static bool passed[FILES_MAX], peers_passed[FILES_MAX];
+    for (size_t v = 0; v < UNIT_COUNT(versions); v++) {
+        for (size_t p = 0; p < UNIT_COUNT(mux_profiles); p++) {
+            char settings[256];
+            snprintf(settings, sizeof settings, "version=%u %s", versions[v], mux_profiles[p]);
+            run_files(&mux_files, settings, "", (p + v) % 2, passed);
+            if (p < 2)
+                run_files(&mux_peer_files, settings, "", (p + v) % 2, peers_passed);
+        }
+        /* A strict MUX answers what others ignore. */
+        char settings[64];
+        snprintf(settings, sizeof settings, "version=%u strict=1", versions[v]);
+        run_files(&mux_files, settings, "", v % 2, passed);
+    }
+    for (size_t i = 0; i < mux_files.count; i++)
+        ck_assert_msg(passed[i], "%s is skipped in all settings", mux_files.paths[i]);
+    for (size_t i = 0; i < mux_peer_files.count; i++)
+        ck_assert_msg(peers_passed[i], "%s is skipped in all settings", mux_peer_files.paths[i]);
+}
+END_TEST
+
+START_TEST(all_files_of_an_emmg_pass_in_all_versions)
+{
+    static const unsigned versions[] = {1, 2, 3, 5};
+    static bool passed[FILES_MAX];
+    for (size_t v = 0; v < UNIT_COUNT(versions); v++) {
+        for (int one_byte = 0; one_byte < 2; one_byte++) {
+            char settings[64];
+            snprintf(settings, sizeof settings, "version=%u", versions[v]);
+            run_files(&emmg_files, settings, "", one_byte, passed);
+            run_files(&emmg_peer_files, settings, "", one_byte, NULL);
+            run_files(&emmg_session_files, settings, "", one_byte, NULL);
+        }
+    }
+    for (size_t i = 0; i < emmg_files.count; i++)
+        ck_assert_msg(passed[i], "%s is skipped in all versions", emmg_files.paths[i]);
+}
+END_TEST
+
 START_TEST(sessions_keep_their_rules_in_all_versions)
 {
     static const unsigned versions[] = {1, 2, 3, 5};
@@ -180,8 +259,9 @@ static void note_uses(struct row_use *uses, const char *path)
 START_TEST(every_row_of_the_state_machine_is_used)
 {
     static struct row_use uses[ROWS_MAX];
-    const struct files *all[] = {&ecmg_files, &session_files};
-    char missing[4096] = "";
+    const struct files *all[] = {&ecmg_files, &session_files, &mux_files, &emmg_files,
+                                 &emmg_session_files};
+    char missing[8192] = "";
     ck_assert_uint_lt(simc__session_row_count(), ROWS_MAX);
     for (size_t f = 0; f < UNIT_COUNT(all); f++)
         for (size_t i = 0; i < all[f]->count; i++)
@@ -240,7 +320,8 @@ static void mutate(void *context, struct simc_buffer *bytes, unsigned number)
 /* Nothing at all from the equipment: no file may pass, and none may hang. */
 START_TEST(silent_equipment_passes_nothing)
 {
-    const struct files *all[] = {&ecmg_files, &peer_files};
+    const struct files *all[] = {&ecmg_files,     &peer_files, &mux_files,
+                                 &mux_peer_files, &emmg_files, &emmg_peer_files};
     for (size_t f = 0; f < UNIT_COUNT(all); f++) {
         for (size_t i = 0; i < all[f]->count; i++) {
             struct mutation mutation = {UINT32_MAX, DROP};
@@ -332,9 +413,12 @@ Suite *suite_conversation_files(void)
     Suite *suite = suite_create("conversation_files");
     TCase *tests = tcase_create("files");
     tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_set_timeout(tests, 120);
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, every_row_of_the_list_has_its_file);
     tcase_add_test(tests, all_files_pass_in_all_settings);
+    tcase_add_test(tests, every_row_of_sessions_with_a_mux_has_its_file);
+    tcase_add_test(tests, all_files_of_a_mux_pass_in_all_settings);
+    tcase_add_test(tests, all_files_of_an_emmg_pass_in_all_versions);
     tcase_add_test(tests, sessions_keep_their_rules_in_all_versions);
     tcase_add_test(tests, every_row_of_the_state_machine_is_used);
     tcase_add_test(tests, silent_equipment_passes_nothing);

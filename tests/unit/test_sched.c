@@ -323,6 +323,28 @@ START_TEST(a_nominal_change_waits_for_the_next_period)
 }
 END_TEST
 
+START_TEST(a_floor_of_others_raises_the_period_with_an_alarm)
+{
+    struct bed bed = bed_new(1);
+    struct simc__sched_status status;
+    bed_begin(&bed);
+    simc__sched_cp_floor(bed.sched, 130);
+    simc__sched_status(bed.sched, &status);
+    ck_assert_uint_eq(status.nominal_100ms, 130);
+    bed_until(&bed, 60000);
+    expect_start(&bed, 100, 20000);
+    expect_start(&bed, 101, 33000);
+    expect_start(&bed, 102, 46000);
+    ck_assert_uint_eq(bed_alarms(&bed, SIMC__SCHED_ALARM_CP_RAISED), 1);
+    simc__sched_cp_floor(bed.sched, 0);
+    bed_until(&bed, 120000);
+    simc__sched_status(bed.sched, &status);
+    ck_assert_uint_eq(status.nominal_100ms, 100);
+    expect_start(&bed, 105, 82000);
+    simc__sched_free(bed.sched);
+}
+END_TEST
+
 START_TEST(a_boundary_meets_an_event_by_a_longer_period)
 {
     struct bed bed = bed_new(1);
@@ -642,6 +664,7 @@ Suite *suite_sched(void)
     tcase_add_loop_test(tables, scrambling_starts_as_the_policy_says, 0,
                         (int)UNIT_COUNT(start_rows));
     tcase_add_test(tables, a_nominal_change_waits_for_the_next_period);
+    tcase_add_test(tables, a_floor_of_others_raises_the_period_with_an_alarm);
     tcase_add_test(tables, a_boundary_meets_an_event_by_a_longer_period);
     tcase_add_test(tables, a_request_leaves_in_time);
     tcase_add_test(tables, criteria_are_sent_as_the_transfer_mode_says);

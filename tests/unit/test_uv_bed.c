@@ -212,7 +212,7 @@ void bed_turns(struct bed *bed, unsigned count)
 
 struct simc_uv_server *bed_server(struct bed *bed, struct simc_uv_server_settings *settings)
 {
-    static const struct simc_uv_address loopback = {"127.0.0.1", 0};
+    static const struct simc_uv_address loopback = {.host = "127.0.0.1", .port = 0};
     char why[SIMC_UV_TEXT_SIZE] = "?";
     struct simc_uv_server *server;
     if (settings->listen_count == 0) {

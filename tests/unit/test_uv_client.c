@@ -305,7 +305,7 @@ END_TEST
 static int talk_step(void *context)
 {
     struct bed *bed = context;
-    struct simc_uv_address listen = {"127.0.0.1", 0};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .handlers = bed_handlers, .context = bed};
     struct simc_uv_client_settings other = {.remote = {"127.0.0.1", 0},

@@ -187,7 +187,8 @@ START_TEST(refused_peers_are_told_and_counted)
     struct simc_uv_gate *gate;
     struct simc_uv_gate_settings rules = {allow, 1, 3, 2};
     struct simc_uv_server_settings settings = {0};
-    struct simc_uv_address listen[] = {{"127.0.0.1", 0}, {"::1", 0}};
+    struct simc_uv_address listen[] = {{.host = "127.0.0.1", .port = 0},
+                                       {.host = "::1", .port = 0}};
     struct simc_uv_stats stats;
     char why[SIMC_UV_TEXT_SIZE];
     ck_assert_int_eq(simc_uv_gate_new(&rules, why, &gate), 0);
@@ -240,7 +241,7 @@ START_TEST(ipv4_over_an_ipv6_socket_counts_as_ipv4)
     struct bed bed;
     struct simc_uv_gate *gate;
     struct simc_uv_gate_settings rules = {.allow = allow, .allow_count = 1};
-    struct simc_uv_address listen = {"::", 0};
+    struct simc_uv_address listen = {.host = "::", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .ipv6_takes_ipv4 = true};
     char why[SIMC_UV_TEXT_SIZE];
@@ -260,7 +261,7 @@ END_TEST
 START_TEST(without_a_host_both_families_are_served_on_one_port)
 {
     struct bed bed;
-    struct simc_uv_address listen = {NULL, 0};
+    struct simc_uv_address listen = {.host = NULL, .port = 0};
     struct simc_uv_server_settings settings = {.listen = &listen, .listen_count = 1};
     bed_init(&bed);
     struct simc_uv_server *server = bed_server(&bed, &settings);
@@ -290,18 +291,22 @@ START_TEST(addresses_that_cannot_be_used_are_named)
         int error;
         const char *why;
     } rows[] = {
-        {{"127.0.0.1", taken}, SIMC_EIO, "Address already in use (another program listens there)"},
-        {{"192.0.2.77", 0},
+        {{.host = "127.0.0.1", .port = taken},
+         SIMC_EIO,
+         "Address already in use (another program listens there)"},
+        {{.host = "192.0.2.77", .port = 0},
          SIMC_EIO,
          "cannot listen on 192.0.2.77:0: Cannot assign requested address (this machine does not"},
-        {{"localhost", 0}, SIMC_EINVAL, "\"localhost\": it is no IPv4 or IPv6 address"},
-        {{"", 0}, SIMC_EINVAL, "\"\": it is no IPv4 or IPv6 address"},
-        {{"2001:db8::77", 0}, SIMC_EIO, "cannot listen on [2001:db8::77]:0: "},
+        {{.host = "localhost", .port = 0},
+         SIMC_EINVAL,
+         "\"localhost\": it is no IPv4 or IPv6 address"},
+        {{.host = "", .port = 0}, SIMC_EINVAL, "\"\": it is no IPv4 or IPv6 address"},
+        {{.host = "2001:db8::77", .port = 0}, SIMC_EIO, "cannot listen on [2001:db8::77]:0: "},
     };
     for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
         char why[SIMC_UV_TEXT_SIZE] = "";
         struct simc_uv_server *server;
-        struct simc_uv_address listen[] = {{"127.0.0.1", 0}, rows[i].address};
+        struct simc_uv_address listen[] = {{.host = "127.0.0.1", .port = 0}, rows[i].address};
         struct simc_uv_server_settings settings = {
             .listen = listen, .listen_count = 2, .handlers = bed_handlers, .context = &bed};
         unit_expect_error(simc_uv_server_new(bed.loop, &settings, why, &server), rows[i].error);
@@ -329,7 +334,7 @@ START_TEST(settings_out_of_range_are_refused)
     char why[SIMC_UV_TEXT_SIZE];
     struct simc_uv_server *server;
     struct simc_uv_client *client;
-    struct simc_uv_address listen[17] = {{"127.0.0.1", 0}};
+    struct simc_uv_address listen[17] = {{.host = "127.0.0.1", .port = 0}};
     bed_init(&bed);
     for (size_t i = 0; i < UNIT_COUNT(wrong); i++) {
         struct simc_uv_server_settings settings = {.listen = listen,

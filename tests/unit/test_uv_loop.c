@@ -304,7 +304,7 @@ static int crew_start(void *context, struct simc_uv_loop *loop, size_t index,
         snprintf(why, SIMC_UV_TEXT_SIZE, "thread %zu does not want to", index);
         return SIMC_EIO;
     }
-    struct simc_uv_address listen = {"127.0.0.1", crew->port};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = crew->port};
     struct simc_uv_server_settings settings = {
         .listen = &listen,
         .listen_count = 1,

@@ -469,7 +469,7 @@ START_TEST(a_server_that_is_freed_ends_its_connections)
     ck_assert_uint_eq(bed.ended, 2);
     ck_assert_int_eq(bed.echoes->end.reason, SIMC_UV_END_SHUTDOWN);
     /* The port is free again. */
-    struct simc_uv_address address = {"127.0.0.1", port};
+    struct simc_uv_address address = {.host = "127.0.0.1", .port = port};
     struct simc_uv_server_settings again = {.listen = &address, .listen_count = 1};
     bed_server(&bed, &again);
     close(a);

@@ -179,7 +179,7 @@ static void scs_retry(void *context, struct simc_uv_client *client, const struct
 
 static struct simc_uv_client *begin(struct play *play)
 {
-    struct simc_uv_address listen = {"127.0.0.1", 0};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen,
         .listen_count = 1,

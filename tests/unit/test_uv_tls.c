@@ -71,7 +71,7 @@ START_TEST(roles_cannot_be_mixed_up)
     struct bed bed;
     struct simc_uv_tls *server_tls = cert_tls(true, "server", NULL);
     struct simc_uv_tls *client_tls = cert_tls(false, NULL, "ca.pem");
-    struct simc_uv_address listen = {"127.0.0.1", 0};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .tls = client_tls, .handlers = bed_handlers};
     struct simc_uv_client_settings other = {

@@ -267,7 +267,7 @@ static int crew_start(void *context, struct simc_uv_loop *loop, size_t index,
                       char why[SIMC_UV_TEXT_SIZE])
 {
     struct crew *crew = context;
-    struct simc_uv_address listen = {"127.0.0.1", 0};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server *server;
     struct simc_uv_server_settings settings = {
         .listen = &listen,
@@ -342,7 +342,7 @@ END_TEST
 static int tls_step(void *context)
 {
     struct bed *bed = context;
-    struct simc_uv_address listen = {"127.0.0.1", 0};
+    struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .handlers = bed_handlers, .context = bed};
     struct simc_uv_client_settings other = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
 # Deterministic CBOR as specs/ca-profile/ecm.md 1.4 describes it, written from that page and not
-# from the library. The independent ECM decoder and the CDDL checker read with it.
+# from the library. The independent ECM decoder and the CDDL checker read with it, and the scenario
+# of the link, which has text and null too.
 package Simc::Cbor;
 
 use strict;
@@ -13,9 +14,10 @@ our @EXPORT = qw(cbor has_type UINT NEGATIVE BYTES TEXT ARRAY MAP TAG SIMPLE);
 use constant {UINT => 0, NEGATIVE => 1, BYTES => 2, TEXT => 3, ARRAY => 4, MAP => 5, TAG => 6,
     SIMPLE => 7};
 
-my $DEPTH_MAX = 4;
+our $DEPTH_MAX = 4;
 
 our $WITH_TEXT = 0;    # the profile has text in one place only, which is never sent
+our $WITH_NULL = 0;    # of the link only
 
 # An item is [type, value]; arrays hold items, maps hold [key, item] pairs.
 sub cbor_item {
@@ -31,7 +33,7 @@ sub cbor_item {
     die "indefinite\n" if $info >= 28;
     die "tag or text\n" if $type == TAG || ($type == TEXT && !$WITH_TEXT);
     if ($type == SIMPLE) {
-        die "simple\n" if $info != 20 && $info != 21;
+        die "simple\n" if $info != 20 && $info != 21 && !($info == 22 && $WITH_NULL);
         return [$type, $info];
     }
     my $value = $info;

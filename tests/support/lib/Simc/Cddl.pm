@@ -129,7 +129,7 @@ sub check_names {
     while (my $node = shift @left) {
         next if not ref $node;
         die "CDDL: no rule $node->[1]\n" if !ref $node->[0] && defined $node->[0]
-            && $node->[0] eq 'name' && $node->[1] !~ /^(?:uint|bstr|any)$/
+            && $node->[0] eq 'name' && $node->[1] !~ /^(?:uint|bstr|tstr|bool|null|any)$/
             && !$self->{rules}{$node->[1]};
         push @left, grep { ref } @$node;
     }
@@ -161,6 +161,9 @@ sub is_type {
     return 1 if $of[0] eq 'any';
     return has_type($item, UINT) if $of[0] eq 'uint';
     return has_type($item, BYTES) if $of[0] eq 'bstr';
+    return has_type($item, TEXT) if $of[0] eq 'tstr';
+    return has_type($item, SIMPLE) && $item->[1] != 22 if $of[0] eq 'bool';
+    return has_type($item, SIMPLE) && $item->[1] == 22 if $of[0] eq 'null';
     return $self->is_type($self->{rules}{$of[0]}, $item);
 }
 

@@ -54,7 +54,11 @@ sub pass {
     my (%other, %about);
     my $number = 0;
     until ($is_over) {
-        for my $socket ($select->can_read(0.2)) {
+        # Older connections first: what has ended there ends before a newer one goes on, as it does
+        # without a proxy.
+        my @ready = sort { ($about{$a} || [-1])->[0] <=> ($about{$b} || [-1])->[0] }
+            $select->can_read(0.2);
+        for my $socket (@ready) {
             if ($socket == $listener) {
                 my $client = $listener->accept or next;
                 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $target);
@@ -94,18 +98,27 @@ sub capture {
     kill TERM => $self->{pid};
     waitpid $self->{pid}, 0;
     delete $running{$self->{pid}};
-    my $bytes = read_file($self->{file});
     my $capture = Simc::Pcap->new;
+    add_record($capture, 40000, $self->{file});
+    return $capture;
+}
+
+# Adds a file of records to a capture; the programs of tests/support write them too. Clients have
+# ports from $port on. Returns the first port that is free behind it.
+sub add_record {
+    my ($capture, $port, $file) = @_;
+    my $bytes = read_file($file);
     my (%connections, %is_over);
     for (my $at = 0; $at + 9 <= length $bytes;) {
         my ($number, $who, $length) = unpack 'NCN', substr $bytes, $at, 9;
         my $connection = $connections{$number} ||=
-            $capture->tcp(client => ['10.0.0.1', 40000 + $number], server => ['10.0.0.2', 2222]);
+            $capture->tcp(client => ['10.0.0.1', $port + $number], server => ['10.0.0.2', 2222]);
         $connection->send_bytes($who, substr($bytes, $at + 9, $length), $SEGMENT) if $who < 2;
         $connection->finish if $who == 2 && !$is_over{$number}++;
         $at += 9 + $length;
     }
-    return $capture;
+    my ($last) = sort { $b <=> $a } keys %connections;
+    return defined $last ? $port + $last + 1 : $port;
 }
 
 END {

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSL-1.0 */
+/* A laboratory EMMG or PDG: channels and streams at a MUX, data for them, and its pace. The verbs
+ * `emmg` and `load mux` are options on it. */
+#ifndef SIMC__CLI_EMMG_H
+#define SIMC__CLI_EMMG_H
+
+#include <stdio.h>
+
+#include "cli/latency.h"
+#include "simulcrypt/emmg_session.h"
+#include "simulcrypt/uv.h"
+
+enum {
+    SIMC__EMMG_DATAGRAM_MAX = 65000, /* bytes of a datagram */
+    SIMC__EMMG_PER_MESSAGE_MAX = 1024,
+    SIMC__EMMG_CHANNELS_MAX = 1024,
+    SIMC__EMMG_STREAMS_MAX = 4096, /* of a channel */
+};
+
+/* ---- what is sent ---- */
+
+/* Datagrams one after the other: from a file, again and again, or made. */
+struct simc__emmg_data {
+    uint8_t *bytes; /* of the file, or NULL */
+    size_t size;
+    bool is_packets;
+    size_t pattern_size; /* without a file: bytes of a section; packets: in each datagram */
+    size_t packet_count; /* packets in a datagram */
+    uint8_t *made;       /* room for one datagram */
+    size_t sections;     /* in the file */
+};
+
+/* Where a stream is in it. */
+struct simc__emmg_place {
+    size_t at;
+    uint64_t count; /* datagrams so far */
+    uint8_t cc;
+};
+
+/** Reads a file of sections (one behind the other, or a line of hex digits each) or of packets.
+ *  @param path NULL: data is made. @return 0, or a sentence was printed. */
+int simc__emmg_data_open(struct simc__emmg_data *data, const char *path, bool is_packets,
+                         size_t pattern_size, size_t packet_count);
+void simc__emmg_data_close(struct simc__emmg_data *data);
+/** The next datagram, borrowed until the next call. @return false: the file has been sent as often
+ *  as wanted. @param loops 0: without end. */
+bool simc__emmg_data_next(struct simc__emmg_data *data, struct simc__emmg_place *place,
+                          uint32_t stream, uint64_t loops, struct simc_slice *datagram);
+
+/* ---- who sends it ---- */
+
+struct simc__emmg_plan {
+    const char *connect, *udp, *interface;
+    uint32_t client_id;
+    uint16_t first_channel, first_stream, first_data_id;
+    uint32_t channels, streams;
+    uint8_t data_type, version;
+    bool is_packets;
+    uint32_t per_message;
+    uint32_t kbitps;     /* of each stream; 0: as fast as the MUX reads */
+    bool no_negotiation; /* no stream_BW_request */
+    bool ignores_allocation;
+    bool udp_ids; /* as some EMMGs do: ids in UDP messages too */
+    uint8_t ttl;
+    uint64_t seconds, count, loops;
+    bool has_probes; /* channel_test behind each `probe_count` messages, and its answer is awaited:
+                      * what was sent before it has been taken then */
+    uint32_t probe_count;
+    bool goes_on;
+    struct simc_uv_tls *tls;
+    struct simc__emmg_data *data;
+};
+
+struct simc__emmg_result {
+    uint64_t start_ns, end_ns;
+    uint64_t datagrams, bytes, messages, errors, exceeded, reconnects;
+    uint64_t allocated_kbitps; /* told last, all streams together */
+    bool has_begun;
+    struct simc__latency latency; /* of the probes */
+    char trouble[SIMC_UV_TEXT_SIZE];
+};
+
+/** Runs a plan to its end. @return 0, or a sentence was printed: it could not start. */
+int simc__emmg_run_plan(const struct simc__emmg_plan *plan, struct simc__emmg_result *result);
+
+#endif

@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: BSL-1.0 */
+/* A laboratory EMMG at work: its channels, streams, pace and end. The verbs `emmg` and `load mux`
+ * call it. */
+#include "cli/emmg.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/load.h"
+#include "simulcrypt/ts.h"
+#include "sys/clock.h"
+
+enum {
+    TICK_MS = 2,
+    NS_PER_MS = 1000000,
+    AHEAD_MS = 20, /* what a stream may catch up after a pause of this process */
+    RETRY_MS = 100,
+    RETRY_MOST_MS = 100,
+    GUARD_MS = 100,       /* UDP: between the last data and stream_close_request */
+    END_MS = 3000,        /* for an orderly end */
+    AGAIN_MS = 1000,      /* after error 0x000F: the rate goes down and is asked for anew */
+    MESSAGE_ROOM = 64000, /* bytes of datagrams in a message, with their TLV heads */
+    TURN_MESSAGES = 256,  /* of a stream without a rate, before the next one has its turn */
+    SIGNAL_INTERRUPT = 2,
+};
+
+#define NS_PER_S 1000000000ULL
+
+struct channel;
+
+struct stream {
+    struct channel *channel;
+    uint16_t id, data_id;
+    bool is_open, is_done, has_share;
+    uint32_t kbitps;   /* the pace: what is wanted, or allocated */
+    int64_t credit;    /* bits on air times 1000 */
+    uint64_t asked_ns; /* of the last lowering */
+    struct simc__emmg_place place;
+};
+
+struct run;
+
+struct channel {
+    struct run *run;
+    struct simc_uv_client *client;
+    struct simc_uv_connection *connection;
+    struct simc_session *session;
+    uint16_t id;
+    uint8_t version;
+    uint32_t index, unprobed;
+    uint64_t probe_ns; /* 0: none is under way */
+    bool is_closing;
+    struct stream *streams;
+};
+
+struct run {
+    const struct simc__emmg_plan *plan;
+    struct simc__emmg_result *result;
+    struct simc_uv_loop *loop;
+    struct simc_uv_timer *tick, *end;
+    struct channel *channels;
+    uint32_t open_streams, done_streams;
+    uint64_t last_tick_ns;
+    int udp; /* -1: none */
+    bool is_ending, is_over;
+};
+
+/* ---- the end ---- */
+
+static void stop_loop(void *context)
+{
+    struct run *run = context;
+    run->is_over = true;
+    simc_uv_loop_stop(run->loop);
+}
+
+static void close_channels(void *context)
+{
+    struct run *run = context;
+    bool is_any = false;
+    for (uint32_t i = 0; i < run->plan->channels; i++) {
+        struct channel *channel = &run->channels[i];
+        /* A connection ends by its protocol, and is not made again: see on_retry(). */
+        if (!channel->connection)
+            simc_uv_client_stop(channel->client);
+        if (!channel->connection || channel->is_closing)
+            continue;
+        channel->is_closing = is_any = true;
+        simc_session_close(channel->session, simc__clock_monotonic_ns() / NS_PER_MS);
+        simc_uv_connection_pump(channel->connection);
+    }
+    if (is_any)
+        simc_uv_timer_start(run->end, END_MS, 0);
+    else
+        stop_loop(run);
+}
+
+static void on_end_timer(void *context)
+{
+    struct run *run = context;
+    bool is_closing = false;
+    for (uint32_t i = 0; i < run->plan->channels; i++)
+        is_closing = is_closing || run->channels[i].is_closing;
+    if (run->is_ending && is_closing) {
+        stop_loop(run);
+    } else {
+        run->is_ending = true;
+        if (!run->result->end_ns)
+            run->result->end_ns = simc__clock_monotonic_ns();
+        close_channels(run);
+    }
+}
+
+/* Ends in due order: data by UDP is given time to arrive before its stream is closed. */
+static void finish(struct run *run)
+{
+    if (run->is_ending)
+        return;
+    run->is_ending = true;
+    run->result->end_ns = simc__clock_monotonic_ns();
+    simc_uv_timer_start(run->end, run->udp >= 0 ? GUARD_MS : 1, 0);
+}
+
+static void fail(struct run *run, const char *why)
+{
+    if (!run->result->trouble[0])
+        snprintf(run->result->trouble, sizeof run->result->trouble, "%s", why);
+    finish(run);
+}
+
+/* ---- data ---- */
+
+/* Bits on air: sections share packets. */
+static int64_t bits_of(const struct run *run, size_t size)
+{
+    size_t bytes = run->plan->is_packets ? size : (size + 1) * SIMC_TS_SIZE / (SIMC_TS_SIZE - 4);
+    return (int64_t)bytes * 8;
+}
+
+static int send_udp(struct stream *stream, const struct simc_slice *datagrams, size_t count)
+{
+    struct run *run = stream->channel->run;
+    uint8_t bytes[SIMC_UDP_SIZE_MAX];
+    struct simc_writer out = simc_writer(bytes, sizeof bytes);
+    uint8_t version = simc_session_version(stream->channel->session);
+    int error = 0;
+    if (run->plan->udp_ids) {
+        const struct simc_emmg_data_provision provision = {
+            .client_id = run->plan->client_id,
+            .has_data_channel_id = true,
+            .data_channel_id = stream->channel->id,
+            .has_data_stream_id = true,
+            .data_stream_id = stream->id,
+            .has_data_id = true,
+            .data_id = stream->data_id,
+            .datagram = {.count = (uint32_t)count, .items = datagrams},
+        };
+        error = simc_emmg_data_provision_put(&out, version, &provision);
+    } else {
+        error = simc_emmg_udp_write(version, run->plan->client_id, stream->data_id, datagrams,
+                                    count, &out);
+    }
+    if (!error && send(run->udp, bytes, out.at, 0) < 0)
+        return errno == EAGAIN || errno == ENOBUFS ? SIMC_EAGAIN : SIMC_EIO;
+    return error;
+}
+
+/* Fills a message. @return how many datagrams; their sizes in `bytes`. */
+static size_t gather(struct stream *stream, struct simc_slice *datagrams, uint8_t *room,
+                     size_t *bytes)
+{
+    struct run *run = stream->channel->run;
+    const struct simc__emmg_plan *plan = run->plan;
+    uint32_t number = stream->channel->index << 16 | stream->data_id;
+    size_t count = 0;
+    *bytes = 0;
+    while (count < plan->per_message) {
+        struct simc__emmg_place before = stream->place;
+        struct simc_slice next;
+        if (!simc__emmg_data_next(plan->data, &stream->place, number, plan->loops, &next)) {
+            stream->is_done = true;
+            break;
+        }
+        if (*bytes + next.size + 4 * (count + 1) > MESSAGE_ROOM) {
+            stream->place = before; /* it comes again in the next message */
+            if (!count)
+                fail(run, "a datagram is longer than a message may be");
+            break;
+        }
+        memcpy(room + *bytes, next.data, next.size);
+        datagrams[count++] = simc_slice(room + *bytes, next.size);
+        *bytes += next.size;
+    }
+    return count;
+}
+
+/* @return false: the MUX does not read, or there is nothing more. */
+static bool send_message(struct stream *stream, uint64_t now_ns)
+{
+    static struct simc_slice datagrams[SIMC__EMMG_PER_MESSAGE_MAX];
+    static uint8_t room[MESSAGE_ROOM];
+    struct channel *channel = stream->channel;
+    struct run *run = channel->run;
+    struct simc__emmg_place before = stream->place;
+    size_t bytes, count = gather(stream, datagrams, room, &bytes);
+    if (!count)
+        return false;
+    int error = run->udp >= 0 ? send_udp(stream, datagrams, count)
+                              : simc_emmg_send(channel->session, stream->id, datagrams, count,
+                                               now_ns / NS_PER_MS);
+    if (error) {
+        stream->place = before;
+        stream->is_done = false;
+        if (error != SIMC_EAGAIN)
+            fail(run, error == SIMC_EIO ? strerror(errno) : simc_error_text(error));
+        return false;
+    }
+    run->result->messages++;
+    run->result->datagrams += count;
+    run->result->bytes += bytes;
+    channel->unprobed++;
+    for (size_t i = 0; i < count; i++)
+        stream->credit -= bits_of(run, datagrams[i].size) * 1000;
+    if (run->plan->count && run->result->datagrams >= run->plan->count) {
+        finish(run);
+        return false;
+    }
+    return true;
+}
+
+static void probe(struct channel *channel, uint64_t now_ns)
+{
+    if (channel->run->plan->has_probes && !channel->probe_ns &&
+        channel->unprobed >= channel->run->plan->probe_count &&
+        simc_session_test(channel->session, -1, now_ns / NS_PER_MS) == 0) {
+        channel->probe_ns = now_ns;
+        channel->unprobed = 0;
+    }
+}
+
+static bool may_send(const struct stream *stream)
+{
+    return stream->is_open && stream->has_share && !stream->is_done &&
+           !stream->channel->run->is_ending &&
+           !(stream->channel->run->plan->has_probes && stream->channel->probe_ns);
+}
+
+static void note_done(struct run *run, struct stream *stream)
+{
+    if (stream->is_done && ++run->done_streams == run->plan->channels * run->plan->streams)
+        finish(run);
+}
+
+static void send_stream(struct stream *stream, uint64_t passed_ns, uint64_t now_ns)
+{
+    struct run *run = stream->channel->run;
+    unsigned turns = TURN_MESSAGES;
+    if (!may_send(stream))
+        return;
+    if (run->plan->kbitps) {
+        /* kbit/s are bits per ms: credit counts thousandths of a bit. */
+        int64_t most = (int64_t)stream->kbitps * 1000 * AHEAD_MS;
+        stream->credit += (int64_t)(passed_ns / 1000 * stream->kbitps);
+        if (stream->credit > most)
+            stream->credit = most;
+        while (stream->credit > 0 && stream->kbitps && send_message(stream, now_ns))
+            continue;
+    } else {
+        while (turns-- && may_send(stream) && send_message(stream, now_ns))
+            probe(stream->channel, now_ns);
+    }
+    note_done(run, stream);
+}
+
+static void send_channel(struct channel *channel, uint64_t passed_ns, uint64_t now_ns)
+{
+    for (uint32_t k = 0; k < channel->run->plan->streams; k++)
+        send_stream(&channel->streams[k], passed_ns, now_ns);
+    if (channel->session)
+        probe(channel, now_ns);
+}
+
+static void on_tick(void *context)
+{
+    struct run *run = context;
+    uint64_t now_ns = simc__clock_monotonic_ns(), passed_ns = now_ns - run->last_tick_ns;
+    run->last_tick_ns = now_ns;
+    for (uint32_t i = 0; i < run->plan->channels && !run->is_ending; i++) {
+        send_channel(&run->channels[i], passed_ns, now_ns);
+        if (run->channels[i].connection)
+            simc_uv_connection_pump(run->channels[i].connection);
+    }
+}
+
+/* ---- events ---- */
+
+static void ask(struct stream *stream, uint32_t kbitps, uint64_t now_ms)
+{
+    const struct simc_session_bandwidth wanted = {
+        true, (uint16_t)(kbitps > UINT16_MAX ? UINT16_MAX : kbitps)};
+    if (simc_emmg_request_bandwidth(stream->channel->session, stream->id, wanted, now_ms))
+        stream->asked_ns = 0;
+}
+
+static void begin(struct run *run)
+{
+    run->result->has_begun = true;
+    run->result->start_ns = simc__clock_monotonic_ns();
+    if (run->plan->seconds)
+        simc_uv_timer_start(run->end, run->plan->seconds * 1000, 0);
+}
+
+static void on_stream_open(struct channel *channel, uint16_t id, uint64_t now_ms)
+{
+    struct run *run = channel->run;
+    struct stream *stream = &channel->streams[id - run->plan->first_stream];
+    stream->is_open = true;
+    stream->kbitps = run->plan->kbitps;
+    stream->credit = 0;
+    stream->has_share = run->plan->no_negotiation;
+    if (!run->plan->no_negotiation)
+        ask(stream, run->plan->kbitps ? run->plan->kbitps : UINT16_MAX, now_ms);
+    if (++run->open_streams == run->plan->channels * run->plan->streams && !run->result->has_begun)
+        begin(run);
+}
+
+static void on_allocation(struct channel *channel, const struct simc_session_event *event)
+{
+    const struct simc__emmg_plan *plan = channel->run->plan;
+    struct stream *stream = &channel->streams[event->data_stream_id - plan->first_stream];
+    uint32_t told = event->bandwidth.kbitps, wanted = plan->kbitps;
+    stream->has_share = true;
+    channel->run->result->allocated_kbitps += event->bandwidth.is_known ? told : 0;
+    /* An allocation that is not known leaves the pace that was wanted. */
+    stream->kbitps =
+        plan->ignores_allocation || !event->bandwidth.is_known || told > wanted ? wanted : told;
+    if (!plan->ignores_allocation && plan->kbitps && stream->kbitps == 0)
+        stream->credit = 0;
+}
+
+static void on_peer_error(struct channel *channel, const struct simc_session_event *event)
+{
+    struct run *run = channel->run;
+    uint64_t now_ns = simc__clock_monotonic_ns();
+    run->result->errors++;
+    if (!event->has_stream || !event->status_count ||
+        event->statuses[0] != SIMC_EMMG_STATUS_EXCEEDED_BANDWIDTH)
+        return;
+    run->result->exceeded++;
+    struct stream *stream = &channel->streams[event->data_stream_id - run->plan->first_stream];
+    if (run->plan->ignores_allocation || !run->plan->kbitps ||
+        now_ns - stream->asked_ns < (uint64_t)AGAIN_MS * NS_PER_MS)
+        return;
+    stream->asked_ns = now_ns;
+    stream->kbitps = stream->kbitps * 9 / 10;
+    ask(stream, stream->kbitps, now_ns / NS_PER_MS);
+}
+
+static void open_streams(struct channel *channel, uint64_t now_ms)
+{
+    for (uint32_t k = 0; k < channel->run->plan->streams; k++) {
+        struct stream *stream = &channel->streams[k];
+        if (simc_emmg_stream_open(channel->session, stream->id, stream->data_id,
+                                  channel->run->plan->data_type, now_ms))
+            fail(channel->run, "a stream cannot be opened");
+    }
+}
+
+static void close_streams(struct channel *channel)
+{
+    for (uint32_t k = 0; k < channel->run->plan->streams; k++) {
+        channel->run->open_streams -= channel->streams[k].is_open;
+        channel->streams[k].is_open = false;
+    }
+    channel->probe_ns = 0;
+}
+
+static void on_closed(struct channel *channel, const struct simc_session_event *event)
+{
+    struct run *run = channel->run;
+    if (event->type == SIMC_EVENT_CHANNEL_CLOSED && event->reason == SIMC_REASON_VERSION_REFUSED &&
+        !run->plan->version && simc_emmg_version_after(event->version))
+        channel->version = simc_emmg_version_after(event->version);
+    else if (!run->is_ending && !run->plan->goes_on && event->reason != SIMC_REASON_DISCONNECTED)
+        fail(run, event->text[0] ? event->text : simc_session_reason_text(event->reason));
+}
+
+/* A stream that the MUX has lost is set up again; other ends are for good. */
+static void on_stream_closed(struct channel *channel, const struct simc_session_event *event,
+                             uint64_t now_ms)
+{
+    struct run *run = channel->run;
+    struct stream *stream = &channel->streams[event->data_stream_id - run->plan->first_stream];
+    bool was_open = stream->is_open;
+    run->open_streams -= was_open;
+    stream->is_open = stream->has_share = false;
+    if (was_open && run->plan->goes_on && !run->is_ending && event->status_count &&
+        event->statuses[0] == SIMC_EMMG_STATUS_UNKNOWN_DATA_STREAM_ID &&
+        simc_emmg_stream_open(channel->session, stream->id, stream->data_id, run->plan->data_type,
+                              now_ms))
+        fail(run, "a stream cannot be opened again");
+}
+
+static void on_event(struct channel *channel, const struct simc_session_event *event,
+                     uint64_t now_ms)
+{
+    switch (event->type) {
+    case SIMC_EVENT_CHANNEL_OPEN:
+        open_streams(channel, now_ms);
+        break;
+    case SIMC_EVENT_STREAM_OPEN:
+        on_stream_open(channel, event->data_stream_id, now_ms);
+        break;
+    case SIMC_EVENT_BW_ALLOCATION:
+        on_allocation(channel, event);
+        break;
+    case SIMC_EVENT_NO_BW_ALLOCATION:
+        /* No answer: the pace that was wanted, as without negotiation. */
+        channel->streams[event->data_stream_id - channel->run->plan->first_stream].has_share = true;
+        break;
+    case SIMC_EVENT_CHANNEL_STATUS:
+        if (channel->probe_ns)
+            simc__latency_add(&channel->run->result->latency,
+                              simc__clock_monotonic_ns() - channel->probe_ns);
+        channel->probe_ns = 0;
+        break;
+    case SIMC_EVENT_PEER_ERROR:
+        on_peer_error(channel, event);
+        break;
+    case SIMC_EVENT_STREAM_CLOSED:
+        on_stream_closed(channel, event, now_ms);
+        on_closed(channel, event);
+        break;
+    case SIMC_EVENT_CHANNEL_CLOSED:
+        on_closed(channel, event);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- connections ---- */
+
+static int on_open(void *context, struct simc_uv_connection *connection)
+{
+    struct channel *channel = context;
+    const struct simc__emmg_plan *plan = channel->run->plan;
+    const struct simc_emmg_settings settings = {
+        .common = {.stream_limit = SIMC__EMMG_STREAMS_MAX},
+        .version = channel->version,
+        .client_id = plan->client_id,
+        .data_channel_id = channel->id,
+        .section_tspkt_flag = plan->is_packets ? SIMC_DATAGRAM_PACKETS : SIMC_DATAGRAM_SECTIONS,
+    };
+    int error = simc_emmg_session_new(
+        &settings, simc_uv_loop_now_ms(simc_uv_connection_loop(connection)), &channel->session);
+    if (error)
+        return error;
+    channel->connection = connection;
+    simc_uv_attach_session(connection, channel->session, channel);
+    return 0;
+}
+
+static void on_events(void *context, struct simc_uv_connection *connection, uint64_t now_ms)
+{
+    struct channel *channel = context;
+    struct simc_session_event event;
+    (void)connection;
+    while (simc_session_next_event(channel->session, &event))
+        on_event(channel, &event, now_ms);
+    /* The output has gone, or a probe was answered: go on at once where there is no pace. */
+    if (!channel->run->plan->kbitps && channel->run->result->has_begun)
+        send_channel(channel, 0, simc__clock_monotonic_ns());
+}
+
+static void on_end(void *context, struct simc_uv_connection *connection,
+                   const struct simc_uv_end *end)
+{
+    struct channel *channel = context;
+    struct run *run = channel->run;
+    (void)connection;
+    (void)end;
+    close_streams(channel);
+    simc_session_free(channel->session);
+    channel->session = NULL;
+    channel->connection = NULL;
+    channel->is_closing = false;
+    if (!run->is_ending || run->is_over)
+        return;
+    for (uint32_t i = 0; i < run->plan->channels; i++)
+        if (run->channels[i].connection)
+            return;
+    stop_loop(run);
+}
+
+static void on_retry(void *context, struct simc_uv_client *client, const struct simc_uv_end *end,
+                     uint32_t *delay_ms)
+{
+    struct channel *channel = context;
+    struct run *run = channel->run;
+    if (run->is_ending) {
+        simc_uv_client_stop(client);
+        return;
+    }
+    if (channel->version != run->plan->version && end->reason == SIMC_UV_END_PROTOCOL) {
+        *delay_ms = 0; /* the next version */
+        return;
+    }
+    run->result->reconnects++;
+    if (!run->plan->goes_on)
+        fail(run, end->text);
+}
+
+/* ---- start ---- */
+
+static int set_multicast(int udp, const struct simc__emmg_plan *plan, int family)
+{
+    int ttl = plan->ttl, error = 0;
+    struct in_addr from;
+    if (family == AF_INET6) {
+        unsigned index = plan->interface ? if_nametoindex(plan->interface) : 0;
+        error = setsockopt(udp, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof ttl);
+        if (!error && plan->interface)
+            error = setsockopt(udp, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+        return error;
+    }
+    error = setsockopt(udp, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl);
+    if (!error && plan->interface) {
+        const struct simc_slice name = simc_slice_text(plan->interface);
+        struct addrinfo hints = {.ai_family = AF_INET, .ai_flags = AI_NUMERICHOST}, *found = NULL;
+        if (name.size == 0 || getaddrinfo(plan->interface, NULL, &hints, &found))
+            return -1;
+        from = ((struct sockaddr_in *)(void *)found->ai_addr)->sin_addr;
+        freeaddrinfo(found);
+        error = setsockopt(udp, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from);
+    }
+    return error;
+}
+
+static int open_udp(struct run *run)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
+    char host[256], service[8];
+    uint16_t port;
+    run->udp = -1;
+    if (!run->plan->udp)
+        return 0;
+    if (simc__cli_address_read(run->plan->udp, host, &port))
+        return simc__cli_trouble("--udp: write ADDRESS:PORT, such as 127.0.0.1:2240");
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    int error = getaddrinfo(host, service, &hints, &found);
+    if (error)
+        return simc__cli_trouble("--udp %s: %s", run->plan->udp, gai_strerror(error));
+    run->udp = socket(found->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool is_good = run->udp >= 0 && set_multicast(run->udp, run->plan, found->ai_family) == 0 &&
+                   connect(run->udp, found->ai_addr, found->ai_addrlen) == 0;
+    error = errno;
+    freeaddrinfo(found);
+    if (!is_good)
+        return simc__cli_trouble("--udp %s: %s", run->plan->udp, strerror(error));
+    return 0;
+}
+
+static int start_channels(struct run *run, const char *host, uint16_t port)
+{
+    const struct simc__emmg_plan *plan = run->plan;
+    run->channels = calloc(plan->channels, sizeof *run->channels);
+    int error = run->channels ? 0 : SIMC_ENOMEM;
+    for (uint32_t i = 0; !error && i < plan->channels; i++) {
+        struct channel *channel = &run->channels[i];
+        channel->run = run;
+        channel->index = i;
+        channel->id = (uint16_t)(plan->first_channel + i);
+        channel->version = plan->version;
+        channel->streams = calloc(plan->streams, sizeof *channel->streams);
+        if (!channel->streams)
+            return SIMC_ENOMEM;
+        for (uint32_t k = 0; k < plan->streams; k++) {
+            channel->streams[k].channel = channel;
+            channel->streams[k].id = (uint16_t)(plan->first_stream + k);
+            channel->streams[k].data_id = (uint16_t)(plan->first_data_id + i * plan->streams + k);
+        }
+        const struct simc_uv_client_settings settings = {
+            .remote = {.host = host, .port = port},
+            .tls = plan->tls,
+            /* A laboratory does not want to wait for a MUX that is back. */
+            .retry_first_ms = RETRY_MS,
+            .retry_most_ms = RETRY_MOST_MS,
+            .handlers = {on_open, on_events, on_end, NULL, on_retry, NULL},
+            .context = channel,
+        };
+        error = simc_uv_client_new(run->loop, &settings, &channel->client);
+    }
+    return error;
+}
+
+static void on_signal(void *context, int number)
+{
+    (void)number;
+    finish(context);
+}
+
+static int start(struct run *run)
+{
+    struct simc_uv_signal *signal;
+    char host[256];
+    uint16_t port;
+    if (simc__cli_address_read(run->plan->connect, host, &port))
+        return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2240");
+    if (open_udp(run))
+        return SIMC__EXIT_TROUBLE;
+    int error = simc_uv_loop_new(NULL, &run->loop);
+    if (!error)
+        error = simc_uv_timer_new(run->loop, on_tick, run, &run->tick);
+    if (!error)
+        error = simc_uv_timer_new(run->loop, on_end_timer, run, &run->end);
+    if (!error)
+        error = simc_uv_signal_new(run->loop, SIGNAL_INTERRUPT, on_signal, run, &signal);
+    if (!error)
+        error = start_channels(run, host, port);
+    if (error)
+        return simc__cli_trouble("cannot start: %s", simc_error_text(error));
+    run->last_tick_ns = simc__clock_monotonic_ns();
+    simc_uv_timer_start(run->tick, TICK_MS, TICK_MS);
+    return 0;
+}
+
+int simc__emmg_run_plan(const struct simc__emmg_plan *plan, struct simc__emmg_result *result)
+{
+    struct run run = {.plan = plan, .result = result, .udp = -1};
+    int status = start(&run);
+    if (!status)
+        simc_uv_loop_run(run.loop);
+    run.is_ending = run.is_over = true;
+    simc_uv_loop_free(run.loop);
+    for (uint32_t i = 0; run.channels && i < plan->channels; i++)
+        free(run.channels[i].streams);
+    free(run.channels);
+    if (run.udp >= 0)
+        close(run.udp);
+    return status;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSL-1.0 */
+/* Fuzz target: YAML text into the configuration of muxd. libFuzzer or the corpus replay calls it.
+ */
+#include "fuzz_conf_run.h"
+#include "mux/conf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct simc__muxd_conf one, two;
+    return fuzz_conf_run(&simc__muxd_conf_table, &one, &two, data, size);
+}

@@ -1,0 +1,360 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSL-1.0
+# EMMGs and PDGs at muxd: every conversation with a MUX in all versions, our laboratory EMMG against
+# every conversation with an EMMG, sections that come out byte for byte, and services that nobody's
+# flood disturbs. `make check` runs it.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../support/lib";
+use IO::Socket::INET;
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(time);
+
+use Simc::Daemon;
+use Simc::Json;
+use Simc::Proxy;
+use Simc::Run;
+use Simc::Tshark;
+
+needs(qw(tshark));
+my $muxd = program('muxd', 'mux');
+my $converse = program('converse');
+my $program = program('simulcrypt', 'cli');
+my $dir = srcdir() . '/tests/conversations';
+my @rows = glob "$dir/mux/*.conv";
+my @peers = glob "$dir/peers/emmg/*.conv";
+my @emmg_rows = glob "$dir/emmg/*.conv";
+my $SECONDS = 100;
+my $PACKET = 188;
+
+# What is ours, with its reason.
+my %NEVER = ('MUX-022' => 'the number of connections is limited, and one too many is closed');
+my %EMMG_DIFFERENCES = (
+    'EMMG-022' => 'the laboratory EMMG keeps to the ids that it was given',
+    'EMMG-034' => 'without an answer to its request it sends, and data comes before the status',
+    'EMMG-054' => 'a channel on which data flows is not tested',
+    'EMMG-055' => 'likewise',
+    'EMMG-057' => 'with nothing left to send it ends the channel too',
+);
+
+# ---- muxd ----
+
+my $input = scratch('in.ts');
+make_input($input);
+my $words = write_file(scratch('words.txt'), "00112233445566778899aabbccddeeff\n");
+
+# A service with one component of its own, 500 kbit/s, whose PCR is on it; two seconds of it.
+sub make_input {
+    my ($path) = @_;
+    my ($cc, $out) = (0, '');
+    my $pat = section(0, pack 'n C C C n n', 1, 0xc1, 0, 0, 1, 0xe000 | 0x100);
+    my $pmt = section(2, pack 'n C C C n n C n n', 1, 0xc1, 0, 0, 0xe000 | 0x101, 0xf000, 0x06,
+        0xe000 | 0x101, 0xf000);
+    my %table_cc = (0 => 0, 0x100 => 0);
+    for my $i (0 .. 664) {
+        if ($i % 30 == 0) {
+            for my $table ([0, $pat], [0x100, $pmt]) {
+                my ($pid, $bytes) = @$table;
+                $out .= pack 'C n C a*', 0x47, 0x4000 | $pid, 0x10 | $table_cc{$pid}++ & 15,
+                    substr "\0$bytes" . "\xff" x 184, 0, 184;
+            }
+        }
+        my $at = length($out) * 8 * 27_000_000 / 500_000;
+        my $base = int($at / 300);
+        my $extra = $at % 300;
+        $out .= pack 'C n C C C N n a*', 0x47, 0x101, 0x30 | $cc++ & 15, 7, 0x10, $base >> 1,
+            ($base & 1) << 15 | 0x7e00 | $extra, pack('N', $i) x 44;
+    }
+    write_file($path, $out);
+    return;
+}
+
+sub section {
+    my ($table, $body) = @_;
+    my $bytes = pack('C n', $table, 0xb000 | length($body) + 4) . $body;
+    my $crc = 0xffffffff;
+    for my $byte (unpack 'C*', $bytes) {
+        $crc ^= $byte << 24;
+        $crc = $crc & 0x80000000 ? ($crc << 1 ^ 0x04c11db7) & 0xffffffff : $crc << 1 for 1 .. 8;
+    }
+    return $bytes . pack 'N', $crc;
+}
+
+sub start {
+    my ($name, $emmg, %how) = @_;
+    my ($port, $admin) = (free_port(), free_port());
+    my $output = scratch("$name.ts");
+    my $rate = $how{rate} || '8Mbit/s';
+    my $path = write_file(scratch("$name.yaml"), <<"END");
+admin: {listen: '127.0.0.1:$admin'}
+emmg:
+  listen: [{address: '127.0.0.1:$port'}]
+$emmg
+multiplexes:
+  - name: a
+    bitrate: $rate
+    pass_services: true
+    inputs: [{address: '$input', loop: true}]
+    static: [{cw_file: '$words', services: [1]}]
+    outputs: ['$output']
+END
+    my $daemon = Simc::Daemon->start([$muxd, '--config', $path]);
+    ok($daemon->{is_ready}, "$name: it is ready") or BAIL_OUT($daemon->log_text);
+    return {daemon => $daemon, port => $port, admin => $admin, output => $output};
+}
+
+sub status_of {
+    my ($mux) = @_;
+    my ($object) = json_lines(http_get("127.0.0.1:$mux->{admin}", '/v1/status')->{body});
+    return $object->{emmg};
+}
+
+sub packets { return unpack "(a$PACKET)*", read_file($_[0]) }
+sub pid { return unpack('n', substr $_[0], 1, 2) & 0x1fff }
+
+# The sections of a PID, by a reader of its own; the continuity is looked at, too.
+sub sections {
+    my ($path, $wanted) = @_;
+    my ($bytes, $cc, @found) = ('');
+    for my $packet (grep { pid($_) == $wanted } packets($path)) {
+        my ($flags, $control) = unpack 'x C x C', $packet;
+        fail("PID $wanted: continuity") if defined $cc && (($cc + 1) & 15) != ($control & 15);
+        $cc = $control & 15;
+        my $payload = substr $packet, 4;
+        $payload = substr($payload, 1, unpack 'C', $payload) . substr $payload,
+            1 + unpack 'C', $payload if $flags & 0x40;
+        $bytes .= $payload;
+        while (length $bytes >= 3) {
+            if (substr($bytes, 0, 1) eq "\xff") { $bytes = ''; last }
+            my $size = 3 + (unpack('x n', $bytes) & 0xfff);
+            last if length $bytes < $size;
+            push @found, substr $bytes, 0, $size, '';
+        }
+        $bytes = '' if $bytes =~ /^\xff/;
+    }
+    return @found;
+}
+
+# Runs files. Returns the ids that do not apply.
+sub converse {
+    my ($to, $sets, @files) = @_;
+    my $run = run([$converse, '--connect', "127.0.0.1:$to", map({ ('--set', $_) } 'quiet=250',
+        @$sets), @files], seconds => $SECONDS);
+    my @lines = split /\n/, $run->{out};
+    my @wrong = grep { /^not ok|\(warning\)$/ } @lines;
+    my $ok = grep { /^ok/ && !/# SKIP/ } @lines;
+    is("@wrong", '', "[@$sets] $ok of " . @files . ' apply') or diag($run->{out} . $run->{err});
+    is($run->{status}, 0, 'and the status says so');
+    return map { /^ok \d+ - (\S+).*# SKIP/ ? $1 : () } @lines;
+}
+
+subtest 'what is wrong in a configuration is named' => sub {
+    my $good = "emmg: {listen: [{address: '127.0.0.1:2240'}], clients: [{client_id: 1}]}\n"
+        . "multiplexes:\n  - {name: a, bitrate: 5Mbit/s, pass_services: true, inputs: [{address: "
+        . "'x.ts'}], outputs: ['y.ts']}\n";
+    for my $row (
+        ['', '', qr/is good/],
+        ['^', "threads: 2\n", qr/emmg needs threads: 1/],
+        ['name: a,', 'name: a, mode: title,', qr/to live multiplexes, not to titles/],
+        ['client_id: 1', 'client_id: 1, multiplex: b', qr/there is no multiplex 'b'/],
+        ['client_id: 1', 'client_id: 1, pid: 0x10', qr/PIDs below 0x0020 are reserved/],
+        ['client_id: 1', 'client_id: 1}, {client_id: 1', qr/two entries are for the same/],
+        ['client_id: 1', 'client_id: 1, only_these: true', qr/every stream would be refused/],
+        ['emmg: \{', 'emmg: {versions: [4], ', qr/4 is no protocol_version/],
+        ['emmg: \{', "emmg: {allow: ['nonsense'], ", qr/nonsense/],
+    ) {
+        my ($from, $to, $wanted) = @$row;
+        (my $text = $good) =~ s/$from/$to/;
+        my $check = run([$muxd, '--check', '--config', write_file(scratch('check.yaml'), $text)]);
+        like($check->{out} . $check->{err}, $wanted, $to || 'a good one');
+    }
+};
+
+my $ids = 'pids: [' . join(', ', map { "{data_id: $_}" } 0x21 .. 0x30) . ']';
+my $room = 'limits: {connections: 512, connections_per_address: 512';
+my $open = start('open', "  bandwidth: 6Mbit/s\n  $room}");
+my $closed = start('closed', <<"END");
+  exclusive_clients: true
+  clients: [{client_id: 0xABCD0001, only_these: true, $ids}]
+  $room, streams_per_channel: 3}
+  timers: {idle_test: 2s, test: 2s}
+END
+my $few = start('few', "  $room, streams: 4}");
+
+for my $version (3, 2) {
+    subtest "all rows of a MUX, version $version" => sub {
+        my %left = map { /([^\/]+)\.conv$/ ? ($1 => $_) : () } @rows;
+        for my $case (
+            [$open, "version=$version"],
+            [$closed, "version=$version", qw(closed_clients=1 exclusive_clients=1
+                closed_data_ids=1 max_streams=3 idle_ms=2000)],
+            [$few, "version=$version", 'max_streams_all=4'],
+        ) {
+            my ($mux, @sets) = @$case;
+            my %skipped = map { $_ => 1 } converse($mux->{port}, \@sets, map { $left{$_} }
+                sort keys %left);
+            %left = map { $skipped{$_} ? ($_ => $left{$_}) : () } keys %left;
+        }
+        delete $left{'MUX-029'}; # of version 1, see below
+        is(join(' ', sort keys %left), join(' ', sort keys %NEVER), 'what is left has a reason');
+    };
+}
+
+subtest 'version 1, which has no data_id' => sub {
+    converse($open->{port}, ['version=1'], @rows);
+    converse($few->{port}, [qw(version=1 max_streams_all=4)], grep { /MUX-038/ } @rows);
+};
+
+# ---- known EMMGs, as another reader sees them ----
+
+my $proxy = Simc::Proxy->start($open->{port});
+subtest 'known EMMGs' => sub {
+    # One of them resets its connection and comes again at once: the proxy would tell it too late.
+    my @others = grep { !/udp|no-negotiation/ } @peers;
+    my ($resets) = grep { /no-negotiation/ } @peers;
+    for my $version (2, 3) {
+        converse($proxy->{port}, ["version=$version"], @others);
+        converse($open->{port}, ["version=$version"], $resets);
+    }
+    my $run = run([$program, 'emmg', '-c', "127.0.0.1:$proxy->{port}", qw(--client-id 0x12340009
+        --count 200 --for 5 --per-message 7 --streams 2)]);
+    is($run->{status}, 0, 'and ours') or diag($run->{err});
+};
+
+subtest 'Wireshark agrees' => sub {
+    plan skip_all => 'configured without capture' if !has_component('capture');
+    my $capture = $proxy->capture;
+    compare_capture(write_file(scratch('emmg.pcap'), $capture->pcap), 'tcp');
+    cmp_ok(compared('messages'), '>', 50, 'messages compared: ' . compared('messages'));
+};
+
+# ---- our EMMG against a MUX that is scripted ----
+
+sub emmg_rows {
+    my ($version, $sets, $options, @files) = @_;
+    my $port = free_port();
+    my $pid = fork;
+    die "cannot fork: $!\n" if !defined $pid;
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null' or POSIX::_exit(126);
+        open STDERR, '>', '/dev/null' or POSIX::_exit(126);
+        exec $program, 'emmg', '-c', "127.0.0.1:$port", qw(--client-id 0xABCD0001 --first-stream 2
+            --first-data-id 33 --go-on --for 0 --version), $version, @$options
+            or POSIX::_exit(127);
+    }
+    my $run = run([$converse, '--listen', "127.0.0.1:$port", map({ ('--set', $_) } 'quiet=250',
+        "version=$version", @$sets), @files], seconds => $SECONDS);
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    my (%wrong, $ok);
+    for my $line (split /\n/, $run->{out}) {
+        $ok++ if $line =~ /^ok/ && $line !~ /# SKIP|\(warning\)/;
+        $wrong{$1} = 1 if $line =~ /^not ok \d+ - (\S+)/ || $line =~ /^ok \d+ - (\S+).*\(warning\)/;
+    }
+    delete @wrong{keys %EMMG_DIFFERENCES};
+    is(join(' ', sort keys %wrong), '', "version $version, [@$options]: $ok of " . @files)
+        or diag($run->{out});
+    return;
+}
+
+subtest 'all rows of an EMMG' => sub {
+    # Between two data_provisions a row has to come to its end.
+    plan skip_all => 'sanitizers make it too slow for the times of the rows' if is_sanitized();
+    my %special = map { $_ => 1 } qw(EMMG-020 EMMG-022 EMMG-027 EMMG-038 EMMG-039 EMMG-057
+        EMMG-059 EMMG-060 EMMG-061);
+    my ($common, %file) = ([]);
+    for my $path (@emmg_rows) {
+        my ($id) = $path =~ /([^\/]+)\.conv$/;
+        $special{$id} ? ($file{$id} = $path) : push @$common, $path;
+    }
+    note("EMMG-022 is left out: $EMMG_DIFFERENCES{'EMMG-022'}");
+    emmg_rows(3, ['emmg_bandwidth=10'], [qw(--bandwidth 10)], @$common);
+    emmg_rows(3, [], [], $file{'EMMG-057'});
+    # These want silence between datagrams: one in 0.8 s.
+    emmg_rows(3, ['emmg_bandwidth=1'], [qw(--bandwidth 1)],
+        @file{qw(EMMG-059 EMMG-060 EMMG-061)});
+    emmg_rows(3, [], [qw(--streams 2)], $file{'EMMG-020'});
+    emmg_rows(3, [], [qw(--no-negotiation)], $file{'EMMG-027'});
+    emmg_rows(3, [], [qw(--per-message 2)], $file{'EMMG-038'});
+    emmg_rows(3, [], [qw(--per-message 2 --packets)], $file{'EMMG-039'});
+};
+is($_->{daemon}->stop, 0, 'muxd ends well') for $open, $closed, $few;
+
+# ---- sections, byte for byte, beside a flood ----
+
+# PIDs of the component's packets: where each stands among all packets of the output.
+sub gap_of {
+    my ($path, $wanted) = @_;
+    my ($at, $last, $most) = (0, undef, 0);
+    for my $packet (packets($path)) {
+        if (pid($packet) == $wanted) {
+            $most = $at - $last if defined $last && $at - $last > $most;
+            $last = $at;
+        }
+        $at++;
+    }
+    return $most;
+}
+
+subtest 'a flood, half-open connections and a hundred clients disturb nobody' => sub {
+    my $mux = start('flood', "  bandwidth: 4Mbit/s\n"
+        . "  clients: [{client_id: 0x12340001, pid: 0x500}, {client_id: 0x12340002, pid: 0x501,"
+        . " bandwidth: 100kbit/s}, {client_id: null, default_bandwidth: 5kbit/s}]\n  $room}");
+    my @sent = map { section(0x82, pack 'N a*', $_, join '', map { chr(($_ * 7) % 251) }
+        1 .. 20 + $_ % 300) } 1 .. 400;
+    my $file = write_file(scratch('emms.bin'), join '', @sent);
+    my @half = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $mux->{port}) }
+        1 .. 200;
+    is(scalar(grep { defined } @half), 200, '200 connections that say nothing');
+    my %clients;
+    for my $options (
+        [qw(--client-id 0x12340001 --bandwidth 300 --for 20 --file), $file],
+        [qw(--client-id 0x12340002 --bandwidth 1000 --ignore-allocation --for 4)],
+        [qw(--client-id 0x20000001 --channels 100 --no-negotiation --bandwidth 4 --for 4)],
+    ) {
+        my $pid = fork;
+        die "cannot fork: $!\n" if !defined $pid;
+        if ($pid == 0) {
+            open STDOUT, '>', '/dev/null' or POSIX::_exit(126);
+            exec $program, 'emmg', '-c', "127.0.0.1:$mux->{port}", @$options or POSIX::_exit(127);
+        }
+        $clients{$pid} = $options->[1];
+    }
+    my ($most_channels, $end) = (0, time + 40);
+    my %result;
+    while (%clients && time < $end) {
+        my $status = status_of($mux);
+        my $channels = grep { $_->{is_open} } @{$status->{channels}};
+        $most_channels = $channels if $channels > $most_channels;
+        while ((my $pid = waitpid -1, WNOHANG) > 0) {
+            $result{delete $clients{$pid}} = $? >> 8 if $clients{$pid};
+        }
+        select undef, undef, undef, 0.2;
+    }
+    kill 'KILL', keys %clients;
+    is($result{'0x12340001'}, 0, 'the client that keeps to its allocation has no errors');
+    is($result{'0x12340002'}, 1, 'the one that does not is told');
+    is($result{'0x20000001'}, 0, 'and a hundred channels have no errors');
+    is($most_channels, 102, 'all were open at the same time');
+    my $metrics = http_get("127.0.0.1:$mux->{admin}", '/metrics')->{body};
+    my ($dropped) = $metrics =~
+        /mux_emmg_dropped_bytes_total\{client_id="0x12340002",reason="excess"\} (\d+)/;
+    cmp_ok($dropped || 0, '>', 100_000, 'what was too much was dropped: ' . ($dropped || 0));
+    is($mux->{daemon}->stop, 0, 'muxd ends well');
+    my @got = sections($mux->{output}, 0x500);
+    is(scalar @got, scalar @sent, 'all sections came out');
+    ok("@got" eq "@sent", 'byte for byte, in their order');
+    my $gap = gap_of($mux->{output}, 0x101);
+    # 16 packets lie between two of them; the process may be late on a busy machine.
+    cmp_ok($gap, '<', 400, "no packet of the service was kept waiting: $gap packets at most");
+    my $analysis = simulcrypt(['ts', 'analyze', $mux->{output}]);
+    like($analysis->{out}, qr/0x0500 EMM of 0x1234/, 'the CAT names the PID of the EMMs');
+    like($analysis->{out}, qr/Continuity_count_error\s+good/, 'our analysis finds no gap');
+    my $drops = run(['tshark', '-r', $mux->{output}, '-Y', 'mp2t.cc.drop']);
+    is($drops->{out}, '', 'and tshark none');
+};
+
+done_testing();
