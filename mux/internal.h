@@ -235,7 +235,8 @@ struct simc__mux_table {
     uint32_t count, count_limit; /* packets */
     uint8_t version;
     bool is_on;
-    bool is_spread; /* its sections keep 25 ms between them [300468 5.1.4] */
+    bool is_spread;     /* its sections keep 25 ms between them [300468 5.1.4] */
+    uint64_t free_tick; /* is_spread: not before this tick the next of them */
 };
 
 /* The PCRs of a PID of the output. */

@@ -60,11 +60,13 @@ bool simc__mux_table_emit(struct simc__mux *mux, struct simc__mux_table *table, 
     memcpy(packet, table->packets + (size_t)item->packet_at * SIMC_TS_SIZE, SIMC_TS_SIZE);
     if (item->packet_at == 0 && tick - item->grid_tick > item->late_max)
         item->late_max = tick - item->grid_tick;
+    if (table->is_spread)
+        table->free_tick = tick + simc__mux_ms(SI_GAP_MS);
     if (++item->packet_at < table->count) {
         bool is_start = simc_ts_unit_start(table->packets + (size_t)item->packet_at * SIMC_TS_SIZE);
-        simc__mux_timer_arm(
-            mux, &item->timer,
-            tick + (table->is_spread && is_start ? simc__mux_ms(SI_GAP_MS) : SIMC__MUX_SPACING));
+        simc__mux_timer_arm(mux, &item->timer,
+                            table->is_spread && is_start ? table->free_tick
+                                                         : tick + SIMC__MUX_SPACING);
         return true;
     }
     item->packet_at = 0;
@@ -127,8 +129,8 @@ static bool update(struct simc__mux *mux, struct simc__mux_table *table, uint16_
     simc__mux_item_stop(mux, &table->item);
     table->is_on = true;
     table->item.packet_at = 0;
-    table->item.grid_tick = mux->tick;
-    simc__mux_timer_arm(mux, &table->item.timer, mux->tick);
+    table->item.grid_tick = table->free_tick > mux->tick ? table->free_tick : mux->tick;
+    simc__mux_timer_arm(mux, &table->item.timer, table->item.grid_tick);
     return true;
 }
 

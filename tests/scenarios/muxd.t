@@ -68,6 +68,26 @@ sub stream_hash {
     return $run->{out};
 }
 
+# A recording of a live stream begins and ends anywhere. Copies what a decoder can use whole: from the
+# first packet on in which a PID says that its decoder can begin, and of each PID without the unit
+# that is begun last; the tables, which are needed for that, from the beginning.
+sub whole_units {
+    my ($path, $wanted, $to) = @_;
+    my ($begun, %last, @kept);
+    for my $packet (packets($path)) {
+        my ($pid, $length, $indicators) = (pid($packet), unpack 'x4 C C', $packet);
+        my $has_field = unpack('x3 C', $packet) & 0x20;
+        my $is_table = $pid == 0 || $pid >= 0x1000;
+        $begun ||= $pid == $wanted && $has_field && $length && $indicators & 0x40;
+        next if !$begun && !$is_table;
+        $last{$pid} = @kept if !$is_table && unpack('x C', $packet) & 0x40;
+        push @kept, $packet;
+    }
+    ok($begun, 'there is a key frame');
+    return write_file($to, map { $kept[$_] }
+        grep { my $last = $last{pid($kept[$_])}; !defined $last || $_ < $last } 0 .. $#kept);
+}
+
 # What our analysis says of a stream, as an object.
 sub analysis {
     my ($path) = @_;
@@ -459,12 +479,9 @@ subtest 'live, with an SCS that comes and goes' => sub {
     my $run = simulcrypt(['ts', 'descramble', '-q', '--cw-file', $list, $recorded, $clear]);
     is($run->{status}, 0, 'the recording is descrambled') or diag($run->{err});
     expect_clean($recorded, 'recorded');
-    $run = run([qw(ffmpeg -v error -err_detect explode -i), $clear, qw(-map 0:p:1 -f null -)]);
-    # It begins between two key frames; what is damaged makes other messages too.
-    my @messages = grep { !/non-existing PPS|no frame|decode_slice|Last message repeated/
-        && !/Error while decoding stream #0:0: Invalid data found/ }
-        split /\n/, $run->{err};
-    is(join("\n", @messages[0 .. ($#messages < 9 ? $#messages : 9)]), '', 'ffmpeg decodes it');
+    my $whole = whole_units($clear, 0x101, scratch('live-whole.ts'));
+    $run = run([qw(ffmpeg -v error -err_detect explode -i), $whole, qw(-map 0:p:1 -f null -)]);
+    is($run->{err}, '', 'ffmpeg decodes it without a message');
     my ($bytes, $datagrams) = ('', 0);
     while (IO::Select->new($listener)->can_read(0)) {
         last if not defined $listener->recv(my $datagram, 65536) or ++$datagrams > 5000;
