@@ -112,6 +112,16 @@ sub status_of {
     return $object->{emmg};
 }
 
+sub until_free {
+    my ($mux) = @_;
+    my $end = time + $SECONDS;
+    while (@{status_of($mux)->{channels}}) {
+        return 0 if time > $end;
+        $mux->{daemon}->message(0.05);
+    }
+    return 1;
+}
+
 sub packets { return unpack "(a$PACKET)*", read_file($_[0]) }
 sub pid { return unpack('n', substr $_[0], 1, 2) & 0x1fff }
 
@@ -217,7 +227,10 @@ subtest 'known EMMGs' => sub {
     my ($resets) = grep { /no-negotiation/ } @peers;
     for my $version (2, 3) {
         converse($proxy->{port}, ["version=$version"], @others);
+        # Their ids are free when the proxy has passed on that they went.
+        ok(until_free($open), 'all channels are closed') or diag($open->{daemon}->log_text);
         converse($open->{port}, ["version=$version"], $resets);
+        ok(until_free($open), 'and so is the one that was reset');
     }
     my $run = run([$program, 'emmg', '-c', "127.0.0.1:$proxy->{port}", qw(--client-id 0x12340009
         --count 200 --for 5 --per-message 7 --streams 2)]);
