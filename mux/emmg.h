@@ -33,6 +33,8 @@ struct simc__emmg_environment {
     struct simc__mux *(*find)(void *context, const char *multiplex);
     /* A session has output: send it soon, but not from inside this call. */
     void (*flush)(void *context, struct simc__emmg_channel *channel);
+    /* The peer of this connection has ended it, though that has not been read yet. May be NULL. */
+    bool (*is_ended)(void *context, const struct simc__emmg_channel *channel);
 };
 
 struct simc__emmg_peer {

@@ -282,59 +282,6 @@ static bool has_name(const struct simc__emmg_channel *channel, const char *name)
     return found;
 }
 
-static uint16_t judge_channel(const struct simc__emmg_channel *channel,
-                              const struct simc_emmg_channel_setup *setup, const char **why)
-{
-    const struct simc__emmg *emmg = channel->emmg;
-    const struct simc__emmg_client_conf *conf = simc__emmg_client_conf(emmg, setup->client_id);
-    *why = "emmg.clients does not list this client_id";
-    if (!conf)
-        return SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID;
-    *why = "the certificate of this EMMG has not the name that emmg.clients asks for";
-    if (conf->name && !has_name(channel, conf->name))
-        return SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID;
-    *why = "arbitrary data cannot be put into a transport stream; use sections or TS packets";
-    if (setup->section_tspkt_flag == SIMC_DATAGRAM_ARBITRARY)
-        return SIMC_EMMG_STATUS_INVALID_VALUE;
-    for (const struct simc__emmg_channel *other = emmg->channels; other; other = other->next) {
-        if (!other->is_open || other->client_id != setup->client_id)
-            continue;
-        *why = "this data_channel_id of the client is open on another connection";
-        if (other->channel_id == setup->data_channel_id)
-            return SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE;
-        *why = "this client has a channel, and exclusive_clients allows only one";
-        if (emmg->conf->is_exclusive)
-            return SIMC_EMMG_STATUS_CLIENT_ID_IN_USE;
-    }
-    return 0;
-}
-
-static void on_channel_setup(struct simc__emmg_channel *channel,
-                             const struct simc_session_event *event)
-{
-    const struct simc_emmg_channel_setup *setup = &event->emmg_channel_setup;
-    const char *why;
-    uint16_t status = judge_channel(channel, setup, &why);
-    channel->client_id = setup->client_id;
-    channel->channel_id = setup->data_channel_id;
-    channel->form = setup->section_tspkt_flag;
-    if (status) {
-        log_channel(channel, SIMC_LOG_WARNING, "channel refused", why);
-        refuse(channel, status);
-        return;
-    }
-    if (simc_mux_channel_accept(channel->session)) {
-        log_channel(channel, SIMC_LOG_ERROR, "channel refused", "no memory");
-        return;
-    }
-    channel->is_open = true;
-    channel->client = simc__emmg_client_get(channel->emmg, channel->client_id);
-    if (channel->client)
-        channel->client->channels++;
-    simc__emmg_count(channel, SIMC__EMMG_STAT_CHANNELS, 0, 1);
-    log_channel(channel, SIMC_LOG_INFO, "channel open", NULL);
-}
-
 static void close_streams(struct simc__emmg_channel *channel, uint64_t now_ms)
 {
     for (struct simc__emmg_stream *stream = channel->emmg->streams, *next; stream; stream = next) {
@@ -358,6 +305,93 @@ static void close_channel(struct simc__emmg_channel *channel, const char *why, u
     simc__emmg_allocate(channel->emmg, NULL);
 }
 
+/* The address without the port, and all names of the certificate. */
+static bool is_same_peer(const struct simc__emmg_channel *a, const struct simc__emmg_channel *b)
+{
+    const char *a_port = strrchr(a->address, ':'), *b_port = strrchr(b->address, ':');
+    size_t len = a_port ? (size_t)(a_port - a->address) : strlen(a->address);
+    bool is_same = len == (b_port ? (size_t)(b_port - b->address) : strlen(b->address)) &&
+                   strncmp(a->address, b->address, len) == 0 && a->name_count == b->name_count;
+    for (size_t i = 0; is_same && i < a->name_count; i++)
+        is_same = strcmp(a->names[i], b->names[i]) == 0;
+    return is_same;
+}
+
+/* An EMMG that was cut off comes back before the end of its old connection has been read, behind
+ * all that came before it, or without any end that could be read.
+ * @return true: the old one has given way. */
+static bool takes_over(const struct simc__emmg_channel *channel, struct simc__emmg_channel *old,
+                       uint64_t now_ms)
+{
+    struct simc__emmg *emmg = channel->emmg;
+    const struct simc__emmg_environment *environment = &emmg->environment;
+    bool is_ended = environment->is_ended && environment->is_ended(environment->context, old);
+    if (!is_ended &&
+        !(emmg->conf->takeover == SIMC__EMMG_TAKEOVER_SAME_PEER && is_same_peer(channel, old)))
+        return false;
+    close_channel(old, "its EMMG has opened the channel on another connection", now_ms);
+    old->held_until_ms = 0;
+    simc_session_release(old->session, now_ms);
+    simc_session_close(old->session, now_ms);
+    environment->flush(environment->context, old);
+    return true;
+}
+
+static uint16_t judge_channel(const struct simc__emmg_channel *channel,
+                              const struct simc_emmg_channel_setup *setup, uint64_t now_ms,
+                              const char **why)
+{
+    const struct simc__emmg *emmg = channel->emmg;
+    const struct simc__emmg_client_conf *conf = simc__emmg_client_conf(emmg, setup->client_id);
+    *why = "emmg.clients does not list this client_id";
+    if (!conf)
+        return SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID;
+    *why = "the certificate of this EMMG has not the name that emmg.clients asks for";
+    if (conf->name && !has_name(channel, conf->name))
+        return SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID;
+    *why = "arbitrary data cannot be put into a transport stream; use sections or TS packets";
+    if (setup->section_tspkt_flag == SIMC_DATAGRAM_ARBITRARY)
+        return SIMC_EMMG_STATUS_INVALID_VALUE;
+    for (struct simc__emmg_channel *other = emmg->channels; other; other = other->next) {
+        bool is_same = other->channel_id == setup->data_channel_id;
+        if (!other->is_open || other->client_id != setup->client_id ||
+            (!is_same && !emmg->conf->is_exclusive) || takes_over(channel, other, now_ms))
+            continue;
+        *why = "this data_channel_id of the client is open on another connection";
+        if (is_same)
+            return SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE;
+        *why = "this client has a channel, and exclusive_clients allows only one";
+        return SIMC_EMMG_STATUS_CLIENT_ID_IN_USE;
+    }
+    return 0;
+}
+
+static void on_channel_setup(struct simc__emmg_channel *channel,
+                             const struct simc_session_event *event, uint64_t now_ms)
+{
+    const struct simc_emmg_channel_setup *setup = &event->emmg_channel_setup;
+    const char *why;
+    uint16_t status = judge_channel(channel, setup, now_ms, &why);
+    channel->client_id = setup->client_id;
+    channel->channel_id = setup->data_channel_id;
+    channel->form = setup->section_tspkt_flag;
+    if (status) {
+        log_channel(channel, SIMC_LOG_WARNING, "channel refused", why);
+        refuse(channel, status);
+        return;
+    }
+    if (simc_mux_channel_accept(channel->session)) {
+        log_channel(channel, SIMC_LOG_ERROR, "channel refused", "no memory");
+        return;
+    }
+    channel->is_open = true;
+    channel->client = simc__emmg_client_get(channel->emmg, channel->client_id);
+    if (channel->client)
+        channel->client->channels++;
+    simc__emmg_count(channel, SIMC__EMMG_STAT_CHANNELS, 0, 1);
+    log_channel(channel, SIMC_LOG_INFO, "channel open", NULL);
+}
+
 /* ---- events ---- */
 
 static void on_notice(struct simc__emmg_channel *channel, const struct simc_session_event *event)
@@ -376,7 +410,7 @@ static void on_event(struct simc__emmg_channel *channel, const struct simc_sessi
 {
     switch (event->type) {
     case SIMC_EVENT_CHANNEL_SETUP:
-        on_channel_setup(channel, event);
+        on_channel_setup(channel, event, now_ms);
         break;
     case SIMC_EVENT_STREAM_SETUP:
         on_stream_setup(channel, event, now_ms);

@@ -317,6 +317,15 @@ static const struct simc__conf_choice excess_choices[] = {
     {NULL, 0, NULL},
 };
 
+static const struct simc__conf_choice takeover_choices[] = {
+    {"ended", SIMC__EMMG_TAKEOVER_ENDED,
+     "it takes over a connection whose peer has ended it; otherwise it is refused with error "
+     "0x0011, or 0x0014"},
+    {"same_peer", SIMC__EMMG_TAKEOVER_SAME_PEER,
+     "it also takes over a connection of the same address and certificate at once"},
+    {NULL, 0, NULL},
+};
+
 static const struct simc__conf_row emmg_rows[] = {
     {.name = "listen",
      .type = SIMC__CONF_LIST,
@@ -363,6 +372,13 @@ static const struct simc__conf_row emmg_rows[] = {
      .fallback = "false",
      .reloadable = true,
      .help = "a client_id may have one channel only; more are refused with error 0x0014"},
+    {.name = "takeover",
+     .type = SIMC__CONF_CHOICE,
+     SIMC__CONF_AT(simc__emmg_conf, takeover),
+     .choices = takeover_choices,
+     .fallback = "ended",
+     .reloadable = true,
+     .help = "what happens when an EMMG opens a channel that is open on another connection"},
     {.name = "bandwidth",
      .type = SIMC__CONF_RATE,
      SIMC__CONF_AT(simc__emmg_conf, bandwidth_kbitps),

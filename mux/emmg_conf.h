@@ -50,6 +50,9 @@ struct simc__emmg_client_conf {
     uint32_t default_bandwidth_kbitps; /* of a stream that asks for nothing */
 };
 
+/* When a channel that is open gives way to a new connection that wants the same. */
+enum simc__emmg_takeover { SIMC__EMMG_TAKEOVER_ENDED, SIMC__EMMG_TAKEOVER_SAME_PEER };
+
 enum simc__emmg_excess { SIMC__EMMG_EXCESS_ERROR, SIMC__EMMG_EXCESS_WAIT };
 
 struct simc__emmg_limits_conf {
@@ -73,6 +76,7 @@ struct simc__emmg_conf {
     size_t versions_count;
     bool strict;
     bool is_exclusive; /* a client_id may have one channel only */
+    uint8_t takeover;  /* enum simc__emmg_takeover */
     uint32_t bandwidth_kbitps;
     uint8_t excess; /* enum simc__emmg_excess */
     uint32_t burst_ms;

@@ -134,6 +134,13 @@ static struct simc__mux *find(void *context, const char *multiplex)
     return service->settings.find(service->settings.context, multiplex);
 }
 
+static bool is_ended(void *context, const struct simc__emmg_channel *channel)
+{
+    const struct simc_uv_connection *connection = simc__emmg_channel_owner(channel);
+    (void)context;
+    return connection && simc_uv_connection_is_ended(connection);
+}
+
 static int on_open(void *context, struct simc_uv_connection *connection)
 {
     struct listener *listener = context;
@@ -335,7 +342,12 @@ static int start(struct simc__emmg_service *service, char why[SIMC_UV_TEXT_SIZE]
     const struct simc__emmg_conf *conf = service->settings.conf;
     struct simc_uv_gate_settings settings = gate_settings(conf);
     const struct simc__emmg_environment environment = {
-        .log = service->settings.log, .context = service, .find = find, .flush = flush};
+        .log = service->settings.log,
+        .context = service,
+        .find = find,
+        .flush = flush,
+        .is_ended = is_ended,
+    };
     int error = simc__emmg_new(&environment, conf, &service->emmg);
     if (!error)
         error = simc_uv_gate_new(&settings, why, &service->gate);

@@ -186,6 +186,9 @@ SIMC_API struct simc_session *simc_uv_connection_session(
  *  address alone ("unix" for the last one). */
 SIMC_API const char *simc_uv_connection_peer(const struct simc_uv_connection *connection);
 SIMC_API const char *simc_uv_connection_host(const struct simc_uv_connection *connection);
+/** Asks the system whether the peer has ended the connection, also when what it sent before has not
+ *  been read yet: reading tells it only behind that. In the thread of the loop. */
+SIMC_API bool simc_uv_connection_is_ended(const struct simc_uv_connection *connection);
 SIMC_API bool simc_uv_connection_is_tls(const struct simc_uv_connection *connection);
 /** Who is at the other end of a unix socket, as the system saw it when the connection was made. */
 struct simc_uv_credentials {

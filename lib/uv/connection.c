@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* Connections: their life from the socket to on_end, the one timer, reading. Servers and clients
  * make them; output.c sends, tls_stream.c stands between the socket and the object. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -471,6 +472,17 @@ void *simc_uv_connection_object(const struct simc_uv_connection *connection)
 const char *simc_uv_connection_peer(const struct simc_uv_connection *connection)
 {
     return connection->peer_text;
+}
+
+bool simc_uv_connection_is_ended(const struct simc_uv_connection *connection)
+{
+    struct pollfd socket = {.events = POLLRDHUP};
+    uv_os_fd_t fd;
+    if (connection->peer_closed || connection->state == SIMC__UV_CLOSING ||
+        uv_fileno((const uv_handle_t *)&connection->tcp, &fd))
+        return true;
+    socket.fd = fd;
+    return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 const char *simc_uv_connection_host(const struct simc_uv_connection *connection)

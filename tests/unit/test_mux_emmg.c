@@ -45,6 +45,7 @@ struct peer {
 };
 
 struct world {
+    const struct simc__emmg_channel *ended; /* its peer has ended the connection, unread */
     struct simc__emmg_conf conf;
     struct simc__emmg_client_conf clients[4];
     struct simc__emmg_pid_conf pids[4];
@@ -183,6 +184,12 @@ static void flush(void *context, struct simc__emmg_channel *channel)
     (void)channel;
 }
 
+static bool is_ended(void *context, const struct simc__emmg_channel *channel)
+{
+    const struct world *world = context;
+    return channel == world->ended;
+}
+
 static void world_start(struct world *world, uint64_t bitrate)
 {
     static const struct simc__mux_input_config input = {.name = "in", .delay_ms = 200};
@@ -197,7 +204,7 @@ static void world_start(struct world *world, uint64_t bitrate)
                                             .input_count = 1,
                                             .inputs = &input};
     const struct simc__emmg_environment environment = {
-        .context = world, .find = find, .flush = flush};
+        .context = world, .find = find, .flush = flush, .is_ended = is_ended};
     char why[SIMC__MUX_TEXT_SIZE] = "";
     int error = simc__mux_new(&config, &world->mux, why);
     ck_assert_msg(error == 0, "%s: %s", simc_error_name(error), why);
@@ -302,22 +309,29 @@ static void step(struct world *world, uint64_t ms)
     }
 }
 
-static struct peer *connect_peer(struct world *world, unsigned index, uint32_t client_id,
-                                 uint16_t channel_id, uint8_t form, uint8_t version)
+static struct peer *connect_from(struct world *world, unsigned index, uint32_t client_id,
+                                 uint16_t channel_id, uint8_t form, uint8_t version,
+                                 const struct simc__emmg_peer *from)
 {
     const struct simc_emmg_settings settings = {.version = version,
                                                 .client_id = client_id,
                                                 .data_channel_id = channel_id,
                                                 .section_tspkt_flag = form,
                                                 .common = {.idle_ms = SIMC_IDLE_TEST_OFF}};
-    const struct simc__emmg_peer from = {.address = "192.0.2.1:40000"};
     struct peer *peer = &world->peers[index];
     memset(peer, 0, sizeof *peer);
     peer->client_id = client_id;
     ck_assert_int_eq(simc_emmg_session_new(&settings, world->now_ms, &peer->session), 0);
-    ck_assert_int_eq(simc__emmg_channel_new(world->emmg, &from, world->now_ms, &peer->channel), 0);
+    ck_assert_int_eq(simc__emmg_channel_new(world->emmg, from, world->now_ms, &peer->channel), 0);
     pump(world, peer);
     return peer;
+}
+
+static struct peer *connect_peer(struct world *world, unsigned index, uint32_t client_id,
+                                 uint16_t channel_id, uint8_t form, uint8_t version)
+{
+    static const struct simc__emmg_peer from = {.address = "192.0.2.1:40000"};
+    return connect_from(world, index, client_id, channel_id, form, version, &from);
 }
 
 static void leave(struct world *world, struct peer *peer)
@@ -547,6 +561,64 @@ START_TEST(test_channels_that_are_refused)
     ck_assert_uint_eq(refused(world, 4, CLIENT, 2, 0), SIMC_EMMG_STATUS_CLIENT_ID_IN_USE);
     world->clients[0].name = "emmg.example.com";
     ck_assert_uint_eq(refused(world, 5, CLIENT, 3, 0), SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID);
+    world_free(world);
+}
+END_TEST
+
+/* The old channel gives way with its streams and its ids; what it still says is of no channel. */
+static void check_takeover(struct world *world, unsigned old, unsigned new)
+{
+    struct peer *before = &world->peers[old];
+    ck_assert_uint_eq(simc_session_stream_count(before->session), 1);
+    if (world->conf.takeover == SIMC__EMMG_TAKEOVER_ENDED) {
+        ck_assert_uint_eq(refused(world, new + 1, CLIENT, 1, 0),
+                          SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
+        world->ended = before->channel;
+    }
+    ck_assert_uint_eq(refused(world, new, CLIENT, 1, 0), 0);
+    world->ended = NULL;
+    struct peer *after = &world->peers[new];
+    open_stream(world, after, 1, 7, SIMC_DATA_TYPE_EMM);
+    ask(world, after, 1, 400);
+    ck_assert_uint_eq(after->errors, 0);
+    ck_assert_uint_eq(simc_session_stream_count(after->session), 1);
+    ck_assert_int_eq(simc_session_wants_close(simc__emmg_channel_session(before->channel)) != 0, 1);
+    leave(world, before);
+    step(world, 100);
+    ck_assert_uint_eq(simc_session_stream_count(after->session), 1);
+}
+
+START_TEST(test_channels_are_taken_over)
+{
+    struct world *world = world_new();
+    world->conf.is_exclusive = _i & 1;
+    world->conf.takeover = _i & 2 ? SIMC__EMMG_TAKEOVER_SAME_PEER : SIMC__EMMG_TAKEOVER_ENDED;
+    world_start(world, 8000000);
+    ck_assert_uint_eq(refused(world, 0, CLIENT, 1, 0), 0);
+    open_stream(world, &world->peers[0], 1, 7, SIMC_DATA_TYPE_EMM);
+    ask(world, &world->peers[0], 1, 300);
+    check_takeover(world, 0, 1);
+    check_takeover(world, 1, 3);
+    world_free(world);
+}
+END_TEST
+
+/* Another address, or another certificate, takes nothing over at once. */
+START_TEST(test_others_take_nothing_over)
+{
+    static const char *const names[] = {"emmg.example.com"};
+    static const struct simc__emmg_peer others[] = {
+        {.address = "192.0.2.10:40000"},
+        {.address = "192.0.2.1:40000", .names = names, .name_count = 1},
+    };
+    struct world *world = world_new();
+    world->conf.takeover = SIMC__EMMG_TAKEOVER_SAME_PEER;
+    world_start(world, 8000000);
+    ck_assert_uint_eq(refused(world, 0, CLIENT, 1, 0), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct peer *peer = connect_from(world, 1 + i, CLIENT, 1, 0, 3, &others[i]);
+        ck_assert_uint_eq(peer->status, SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
+    }
     world_free(world);
 }
 END_TEST
@@ -810,6 +882,8 @@ Suite *suite_mux_emmg(void)
     tcase_add_test(tcase, test_excess_waits);
     tcase_add_test(tcase, test_pids);
     tcase_add_test(tcase, test_channels_that_are_refused);
+    tcase_add_loop_test(tcase, test_channels_are_taken_over, 0, 4);
+    tcase_add_test(tcase, test_others_take_nothing_over);
     tcase_add_test(tcase, test_streams_that_are_refused);
     tcase_add_test(tcase, test_malformed_datagrams);
     tcase_add_test(tcase, test_udp);
