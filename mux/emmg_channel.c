@@ -164,18 +164,72 @@ static void close_stream(struct simc__emmg_stream *stream, uint64_t now_ms)
     simc_free(stream);
 }
 
-static bool has_data_id(const struct simc__emmg *emmg, uint32_t client_id, uint16_t data_id)
+static void close_streams(struct simc__emmg_channel *channel, uint64_t now_ms)
 {
-    const struct simc__emmg_stream *stream =
+    for (struct simc__emmg_stream *stream = channel->emmg->streams, *next; stream; stream = next) {
+        next = stream->next;
+        if (stream->channel == channel)
+            close_stream(stream, now_ms);
+    }
+}
+
+static void close_channel(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
+{
+    if (!channel->is_open)
+        return;
+    close_streams(channel, now_ms);
+    simc__emmg_count(channel, SIMC__EMMG_STAT_CHANNELS, 0, (uint64_t)-1);
+    if (channel->client)
+        channel->client->channels--;
+    channel->is_open = false;
+    log_channel(channel, SIMC_LOG_INFO, "channel closed", why);
+    channel->client = NULL;
+    simc__emmg_allocate(channel->emmg, NULL);
+}
+
+/* An EMMG that was cut off comes back before the end of its old connection has been read: it stands
+ * behind all that came before it, and is told when the loop has gone round. */
+static bool has_ended(const struct simc__emmg_channel *channel)
+{
+    const struct simc__emmg_environment *environment = &channel->emmg->environment;
+    return environment->is_ended && environment->is_ended(environment->context, channel);
+}
+
+static void give_way(struct simc__emmg_channel *channel, uint64_t now_ms)
+{
+    const struct simc__emmg_environment *environment = &channel->emmg->environment;
+    close_channel(channel, "its EMMG has come back on another connection", now_ms);
+    channel->held_until_ms = 0;
+    simc_session_release(channel->session, now_ms);
+    simc_session_close(channel->session, now_ms);
+    environment->flush(environment->context, channel);
+}
+
+/* @return the stream of this client that has the data_id; or NULL. */
+static struct simc__emmg_stream *find_data_id(const struct simc__emmg *emmg, uint32_t client_id,
+                                              uint16_t data_id)
+{
+    struct simc__emmg_stream *stream =
         emmg->hash[(client_id ^ client_id >> 16 ^ data_id) % SIMC__EMMG_HASH_COUNT];
     while (stream && (stream->channel->client_id != client_id || stream->data_id != data_id))
         stream = stream->same_hash;
-    return stream != NULL;
+    return stream;
+}
+
+static bool is_data_id_free(const struct simc__emmg_channel *channel, uint16_t data_id,
+                            uint64_t now_ms)
+{
+    const struct simc__emmg_stream *old = find_data_id(channel->emmg, channel->client_id, data_id);
+    if (old && old->channel != channel && has_ended(old->channel)) {
+        give_way(old->channel, now_ms);
+        old = NULL;
+    }
+    return !old;
 }
 
 /* @return 0 and the stream, which is not known to anybody yet; or the status of the refusal. */
 static uint16_t make_stream(struct simc__emmg_channel *channel,
-                            const struct simc_emmg_stream_setup *setup,
+                            const struct simc_emmg_stream_setup *setup, uint64_t now_ms,
                             struct simc__emmg_stream **stream, char why[SIMC__EMMG_WHY_SIZE])
 {
     struct simc__emmg *emmg = channel->emmg;
@@ -193,7 +247,7 @@ static uint16_t make_stream(struct simc__emmg_channel *channel,
                  (unsigned)setup->data_type);
         return SIMC_EMMG_STATUS_INVALID_VALUE;
     }
-    if (setup->has_data_id && has_data_id(emmg, channel->client_id, setup->data_id)) {
+    if (setup->has_data_id && !is_data_id_free(channel, setup->data_id, now_ms)) {
         snprintf(why, SIMC__EMMG_WHY_SIZE,
                  "another stream of this client has the data_id; give each its own");
         return SIMC_EMMG_STATUS_DATA_ID_IN_USE;
@@ -227,7 +281,7 @@ static void on_stream_setup(struct simc__emmg_channel *channel,
     const struct simc_emmg_stream_setup *setup = &event->emmg_stream_setup;
     char why[SIMC__EMMG_WHY_SIZE] = "";
     struct simc__emmg_stream *stream;
-    uint16_t status = make_stream(channel, setup, &stream, why);
+    uint16_t status = make_stream(channel, setup, now_ms, &stream, why);
     if (status) {
         snprintf(channel->last_error, sizeof channel->last_error, "stream %u: %.200s",
                  (unsigned)setup->data_stream_id, why);
@@ -282,29 +336,6 @@ static bool has_name(const struct simc__emmg_channel *channel, const char *name)
     return found;
 }
 
-static void close_streams(struct simc__emmg_channel *channel, uint64_t now_ms)
-{
-    for (struct simc__emmg_stream *stream = channel->emmg->streams, *next; stream; stream = next) {
-        next = stream->next;
-        if (stream->channel == channel)
-            close_stream(stream, now_ms);
-    }
-}
-
-static void close_channel(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
-{
-    if (!channel->is_open)
-        return;
-    close_streams(channel, now_ms);
-    simc__emmg_count(channel, SIMC__EMMG_STAT_CHANNELS, 0, (uint64_t)-1);
-    if (channel->client)
-        channel->client->channels--;
-    channel->is_open = false;
-    log_channel(channel, SIMC_LOG_INFO, "channel closed", why);
-    channel->client = NULL;
-    simc__emmg_allocate(channel->emmg, NULL);
-}
-
 /* The address without the port, and all names of the certificate. */
 static bool is_same_peer(const struct simc__emmg_channel *a, const struct simc__emmg_channel *b)
 {
@@ -317,23 +348,14 @@ static bool is_same_peer(const struct simc__emmg_channel *a, const struct simc__
     return is_same;
 }
 
-/* An EMMG that was cut off comes back before the end of its old connection has been read, behind
- * all that came before it, or without any end that could be read.
- * @return true: the old one has given way. */
+/* @return true: the old one has given way. */
 static bool takes_over(const struct simc__emmg_channel *channel, struct simc__emmg_channel *old,
                        uint64_t now_ms)
 {
-    struct simc__emmg *emmg = channel->emmg;
-    const struct simc__emmg_environment *environment = &emmg->environment;
-    bool is_ended = environment->is_ended && environment->is_ended(environment->context, old);
-    if (!is_ended &&
-        !(emmg->conf->takeover == SIMC__EMMG_TAKEOVER_SAME_PEER && is_same_peer(channel, old)))
+    bool is_allowed = channel->emmg->conf->takeover == SIMC__EMMG_TAKEOVER_SAME_PEER;
+    if (!has_ended(old) && !(is_allowed && is_same_peer(channel, old)))
         return false;
-    close_channel(old, "its EMMG has opened the channel on another connection", now_ms);
-    old->held_until_ms = 0;
-    simc_session_release(old->session, now_ms);
-    simc_session_close(old->session, now_ms);
-    environment->flush(environment->context, old);
+    give_way(old, now_ms);
     return true;
 }
 

@@ -565,40 +565,43 @@ START_TEST(test_channels_that_are_refused)
 }
 END_TEST
 
-/* The old channel gives way with its streams and its ids; what it still says is of no channel. */
-static void check_takeover(struct world *world, unsigned old, unsigned new)
-{
-    struct peer *before = &world->peers[old];
-    ck_assert_uint_eq(simc_session_stream_count(before->session), 1);
-    if (world->conf.takeover == SIMC__EMMG_TAKEOVER_ENDED) {
-        ck_assert_uint_eq(refused(world, new + 1, CLIENT, 1, 0),
-                          SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
-        world->ended = before->channel;
-    }
-    ck_assert_uint_eq(refused(world, new, CLIENT, 1, 0), 0);
-    world->ended = NULL;
-    struct peer *after = &world->peers[new];
-    open_stream(world, after, 1, 7, SIMC_DATA_TYPE_EMM);
-    ask(world, after, 1, 400);
-    ck_assert_uint_eq(after->errors, 0);
-    ck_assert_uint_eq(simc_session_stream_count(after->session), 1);
-    ck_assert_int_eq(simc_session_wants_close(simc__emmg_channel_session(before->channel)) != 0, 1);
-    leave(world, before);
-    step(world, 100);
-    ck_assert_uint_eq(simc_session_stream_count(after->session), 1);
-}
-
+/* The old channel gives way with its streams and its ids. */
 START_TEST(test_channels_are_taken_over)
 {
     struct world *world = world_new();
     world->conf.is_exclusive = _i & 1;
     world->conf.takeover = _i & 2 ? SIMC__EMMG_TAKEOVER_SAME_PEER : SIMC__EMMG_TAKEOVER_ENDED;
     world_start(world, 8000000);
-    ck_assert_uint_eq(refused(world, 0, CLIENT, 1, 0), 0);
-    open_stream(world, &world->peers[0], 1, 7, SIMC_DATA_TYPE_EMM);
-    ask(world, &world->peers[0], 1, 300);
-    check_takeover(world, 0, 1);
-    check_takeover(world, 1, 3);
+    struct peer *old = connect_peer(world, 0, CLIENT, 1, 0, 3);
+    open_stream(world, old, 1, 7, SIMC_DATA_TYPE_EMM);
+    uint16_t early = refused(world, 1, CLIENT, 1, 0);
+    ck_assert_uint_eq(early, _i & 2 ? 0 : SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
+    world->ended = old->channel;
+    ck_assert_uint_eq(refused(world, 2, CLIENT, 1, 0), 0);
+    open_stream(world, &world->peers[2], 1, 7, SIMC_DATA_TYPE_EMM);
+    ck_assert_uint_eq(world->peers[2].errors, 0);
+    ck_assert(simc_session_wants_close(simc__emmg_channel_session(old->channel)) != 0);
+    leave(world, old);
+    step(world, 100);
+    ck_assert_uint_eq(simc_session_stream_count(world->peers[2].session), 1);
+    world_free(world);
+}
+END_TEST
+
+/* It comes back with another channel id and the data_id of before. */
+START_TEST(test_data_ids_are_taken_over)
+{
+    struct world *world = world_new();
+    world_start(world, 8000000);
+    for (uint16_t i = 0; i < 2; i++) {
+        struct peer *peer = connect_peer(world, i, CLIENT, i, 0, 3);
+        open_stream(world, peer, 1, 7, SIMC_DATA_TYPE_EMM);
+        ck_assert_uint_eq(peer->errors, 0);
+        world->ended = peer->channel;
+    }
+    world->ended = NULL;
+    open_stream(world, connect_peer(world, 2, CLIENT, 2, 0, 3), 1, 7, SIMC_DATA_TYPE_EMM);
+    ck_assert_uint_eq(world->peers[2].status, SIMC_EMMG_STATUS_DATA_ID_IN_USE);
     world_free(world);
 }
 END_TEST
@@ -615,10 +618,9 @@ START_TEST(test_others_take_nothing_over)
     world->conf.takeover = SIMC__EMMG_TAKEOVER_SAME_PEER;
     world_start(world, 8000000);
     ck_assert_uint_eq(refused(world, 0, CLIENT, 1, 0), 0);
-    for (unsigned i = 0; i < 2; i++) {
-        struct peer *peer = connect_from(world, 1 + i, CLIENT, 1, 0, 3, &others[i]);
-        ck_assert_uint_eq(peer->status, SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
-    }
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_uint_eq(connect_from(world, 1 + i, CLIENT, 1, 0, 3, &others[i])->status,
+                          SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
     world_free(world);
 }
 END_TEST
@@ -883,6 +885,7 @@ Suite *suite_mux_emmg(void)
     tcase_add_test(tcase, test_pids);
     tcase_add_test(tcase, test_channels_that_are_refused);
     tcase_add_loop_test(tcase, test_channels_are_taken_over, 0, 4);
+    tcase_add_test(tcase, test_data_ids_are_taken_over);
     tcase_add_test(tcase, test_others_take_nothing_over);
     tcase_add_test(tcase, test_streams_that_are_refused);
     tcase_add_test(tcase, test_malformed_datagrams);
