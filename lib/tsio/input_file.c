@@ -29,7 +29,6 @@ static void sync_anew(struct simc__tsio_input *input)
     /* 0 is a stride that it takes. */
     if (simc_ts_sync_init(&input->sync, 0))
         return;
-    input->packets_at_start = input->stats.packets;
 }
 
 /* Gives the rest of a run, in pieces. @return false: the consumer is full. */
@@ -63,8 +62,16 @@ static bool give_chunk(struct simc__tsio_input *input)
 static void at_end(struct simc__tsio_input *input)
 {
     bool is_final = input->is_regular || input->address.kind == SIMC__TSIO_STANDARD;
-    if (is_final && input->stats.packets == input->packets_at_start) {
+    const struct simc_ts_sync *sync = &input->sync;
+    if (is_final && sync->packets == 0) {
         simc__tsio_input_trouble(input, "%.120s holds no transport packets", name_of(input));
+    } else if (is_final && sync->skipped > sync->packets * SIMC_TS_SIZE) {
+        /* One byte near the end can look like a packet. */
+        simc__tsio_input_trouble(
+            input,
+            "%.120s holds hardly any transport packets: %llu bytes belong to none, %llu packets "
+            "were found; is it a transport stream?",
+            name_of(input), (unsigned long long)sync->skipped, (unsigned long long)sync->packets);
     } else if (input->settings.is_looped && input->is_regular) {
         sync_anew(input);
         input->offset = 0;

@@ -116,7 +116,7 @@ struct simc__tsio_input {
     size_t chunk_sizes[2];
     unsigned reading, giving; /* which */
     bool is_reading, has_chunk, is_at_end, is_giving;
-    uint64_t offset, packets_at_start;
+    uint64_t offset;
     uv_fs_t request;
     struct simc_ts_run run; /* what is left of it was refused */
     bool is_fed;

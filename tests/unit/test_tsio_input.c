@@ -237,6 +237,37 @@ START_TEST(a_file_comes_whole_and_ends)
 }
 END_TEST
 
+START_TEST(a_file_that_is_hardly_a_stream_is_refused)
+{
+    /* Where the only sync byte stands. The last place leaves no room for a packet. */
+    static const struct {
+        size_t at;
+        const char *why;
+    } rows[] = {
+        {10000, "holds no transport packets"},
+        {19900, "holds no transport packets"},
+        {19812, "holds hardly any transport packets: 19812 bytes belong to none, 1 packets were "
+                "found; is it a transport stream?"},
+    };
+    uint8_t bytes[20000];
+    struct ts_bed bed;
+    struct ts_bed_end end;
+    ts_bed_init(&bed);
+    const char *path = ts_bed_path(&bed, "garbage");
+    for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+        memset(bytes, 0xa5, sizeof bytes);
+        bytes[rows[i].at] = SIMC_TS_SYNC;
+        ts_bed_write(path, simc_slice(bytes, sizeof bytes));
+        ts_bed_input(&bed, &end, path, (struct simc__tsio_input_settings){.is_live = false});
+        ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_FAILED));
+        ck_assert_msg(strstr(end.text, rows[i].why) != NULL, "%s", end.text);
+        ck_assert(!ts_bed_has(&end, SIMC__TSIO_ENDED));
+        ts_bed_end_fini(&end);
+    }
+    ts_bed_fini(&bed);
+}
+END_TEST
+
 /* The consumer takes a few at a time; nothing is lost, doubled or given in between. */
 START_TEST(a_full_consumer_holds_a_file_up)
 {
@@ -378,6 +409,7 @@ Suite *suite_tsio_input(void)
     tcase_add_loop_test(tests, what_cannot_be_opened_is_told_once_and_tried_again, 0,
                         UNIT_COUNT(trouble_rows));
     tcase_add_test(tests, a_file_comes_whole_and_ends);
+    tcase_add_test(tests, a_file_that_is_hardly_a_stream_is_refused);
     tcase_add_test(tests, a_full_consumer_holds_a_file_up);
     tcase_add_test(tests, a_file_loops);
     tcase_add_test(tests, a_pipe_waits_for_its_writers);
