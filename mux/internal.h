@@ -236,7 +236,8 @@ struct simc__mux_table {
     uint8_t version;
     bool is_on;
     bool is_spread;     /* its sections keep 25 ms between them [300468 5.1.4] */
-    uint64_t free_tick; /* is_spread: not before this tick the next of them */
+    bool is_stale;      /* is_spread: something has changed, which waits for free_tick */
+    uint64_t free_tick; /* is_spread: not before this tick the next section */
 };
 
 /* The PCRs of a PID of the output. */

@@ -57,6 +57,12 @@ bool simc__mux_table_emit(struct simc__mux *mux, struct simc__mux_table *table, 
     struct simc__mux_item *item = &table->item;
     if (!table->is_on)
         return false;
+    if (table->is_stale && item->packet_at == 0) {
+        table->is_stale = false;
+        mux->is_psi_due = true;
+        simc__mux_timer_arm(mux, &item->timer, item->grid_tick > tick ? item->grid_tick : tick + 1);
+        return false;
+    }
     memcpy(packet, table->packets + (size_t)item->packet_at * SIMC_TS_SIZE, SIMC_TS_SIZE);
     if (item->packet_at == 0 && tick - item->grid_tick > item->late_max)
         item->late_max = tick - item->grid_tick;
@@ -75,8 +81,20 @@ bool simc__mux_table_emit(struct simc__mux *mux, struct simc__mux_table *table, 
         item->grid_tick += table->period;
         item->missed++;
     }
-    simc__mux_timer_arm(mux, &item->timer, item->grid_tick);
+    simc__mux_timer_arm(mux, &item->timer,
+                        table->is_stale && table->free_tick < item->grid_tick ? table->free_tick
+                                                                              : item->grid_tick);
     return true;
+}
+
+/* Changes while its last section is too near are put off, and make one new version together. */
+static void put_off(struct simc__mux *mux, struct simc__mux_table *table)
+{
+    if (!table->is_stale && table->item.packet_at == 0) {
+        simc__mux_item_stop(mux, &table->item);
+        simc__mux_timer_arm(mux, &table->item.timer, table->free_tick);
+    }
+    table->is_stale = true;
 }
 
 /* ---- a new content ---- */
@@ -105,6 +123,10 @@ static bool update(struct simc__mux *mux, struct simc__mux_table *table, uint16_
                    uint32_t period_ms, build_table *build, const void *subject)
 {
     struct simc_writer out = simc_writer(mux->scratch, mux->scratch_size);
+    if (table->is_on && mux->tick < table->free_tick) {
+        put_off(mux, table);
+        return true;
+    }
     if (build(mux, subject, table->version, &out) || out.at > table->size_limit)
         return false;
     bool is_same = table->size == out.at && memcmp(table->sections, mux->scratch, out.at) == 0;
@@ -128,6 +150,7 @@ static bool update(struct simc__mux *mux, struct simc__mux_table *table, uint16_
     }
     simc__mux_item_stop(mux, &table->item);
     table->is_on = true;
+    table->is_stale = false;
     table->item.packet_at = 0;
     table->item.grid_tick = table->free_tick > mux->tick ? table->free_tick : mux->tick;
     simc__mux_timer_arm(mux, &table->item.timer, table->item.grid_tick);

@@ -154,6 +154,8 @@ static void section(struct rig_checker *checker, uint16_t pid, const uint8_t *by
         note_interval(&checker->cat_tick, &checker->cat_interval_max, tick);
     } else if (pid == 0x11 && bytes[0] == 0x42) {
         keep(checker, bytes, size, checker->sdt, &checker->sdt_size, &checker->sdt_versions);
+        if (checker->sdt_tick && tick - checker->sdt_tick < (uint64_t)25 * RIG_MS)
+            checker->sdt_gap_errors++;
         note_interval(&checker->sdt_tick, &checker->sdt_interval_max, tick);
     }
     for (unsigned i = 0; i < RIG_PROGRAMS; i++) {
@@ -367,6 +369,7 @@ void rig_check_end(const struct rig_checker *checker)
     ck_assert_uint_eq(checker->cc_errors, 0);
     ck_assert_uint_eq(checker->section_errors, 0);
     ck_assert_uint_eq(checker->version_errors, 0);
+    ck_assert_uint_eq(checker->sdt_gap_errors, 0);
     ck_assert_uint_eq(checker->clear_errors, 0);
     ck_assert_uint_eq(checker->decrypt_errors, 0);
     ck_assert_uint_eq(checker->payload_errors, 0);

@@ -96,6 +96,7 @@ struct rig_checker {
     unsigned program_count;
     uint64_t pat_tick, pat_interval_max, pmt_tick[RIG_PROGRAMS], pmt_interval_max[RIG_PROGRAMS];
     uint64_t cat_tick, cat_first, cat_interval_max, sdt_tick, sdt_interval_max;
+    uint64_t sdt_gap_errors; /* less than 25 ms between two of them */
     uint64_t section_errors, version_errors;
     unsigned pat_versions, cat_versions, sdt_versions, pmt_versions[RIG_PROGRAMS];
     /* Each packet of a PID of interest. */

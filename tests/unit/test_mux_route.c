@@ -4,6 +4,7 @@
  * mode with its gate. */
 #include "mux_rig.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,32 @@ START_TEST(a_change_of_the_configuration_spares_what_stays)
     unit_expect_error(simc__mux_change(rig->mux, &next, why), SIMC_EINVAL);
     ck_assert_ptr_nonnull(strstr(why, "restart"));
     rig_run(rig, 1000);
+    rig_check_end(rig->checker);
+    rig_free(rig);
+}
+END_TEST
+
+START_TEST(changed_names_keep_their_distance)
+{
+    char name[16] = "First";
+    struct simc__mux_service_config service = {.input = 0, .service_id = 1, .name = name};
+    struct simc__mux_config config = rig_config(SIMC__MUX_CONSTANT, 3000000);
+    char why[SIMC__MUX_TEXT_SIZE] = "";
+    config.choice = SIMC__MUX_SELECT;
+    config.service_count = 1;
+    config.services = &service;
+    struct rig *rig = rig_new(&config, 2000000, 1);
+    rig_run(rig, 1000);
+    unsigned before = rig->checker->sdt_versions;
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "Name %u", i);
+        unit_expect_error(simc__mux_change(rig->mux, &config, why), 0);
+        rig_run(rig, 7);
+    }
+    rig_run(rig, 100);
+    /* Each that is on air is a new one; not all of them were. */
+    ck_assert_uint_ge(rig->checker->sdt_versions, before + 10);
+    ck_assert_uint_le(rig->checker->sdt_versions, before + 20);
     rig_check_end(rig->checker);
     rig_free(rig);
 }
@@ -391,6 +418,7 @@ Suite *suite_mux_route(void)
     tcase_add_test(tests, services_of_two_inputs_make_one_stream);
     tcase_add_test(tests, tables_that_change_in_flight_move_only_what_changed);
     tcase_add_test(tests, a_change_of_the_configuration_spares_what_stays);
+    tcase_add_test(tests, changed_names_keep_their_distance);
     tcase_add_test(tests, an_output_that_is_too_slow_says_so);
     tcase_add_test(tests, replacement_without_null_packets_is_a_loud_alarm);
     tcase_add_test(tests, sources_are_paced_to_their_rate);
