@@ -119,6 +119,28 @@ START_TEST(the_peer_is_named_by_address_and_port)
 }
 END_TEST
 
+START_TEST(an_end_is_known_behind_what_is_unread)
+{
+    struct bed bed;
+    struct simc_uv_server_settings settings = {0};
+    uint8_t block[5000] = {1};
+    bed_init(&bed);
+    struct simc_uv_server *server = bed_server(&bed, &settings);
+    int fd = bed_connect("127.0.0.1", simc_uv_server_port(server, 0));
+    bed_until(&bed, bed.opened == 1);
+    const struct simc_uv_connection *connection = bed.echoes->connection;
+    ck_assert(!simc_uv_connection_is_ended(connection));
+    ck_assert_int_eq(send(fd, block, sizeof block, MSG_NOSIGNAL), sizeof block);
+    ck_assert(!simc_uv_connection_is_ended(connection));
+    close(fd);
+    /* The loop has not gone round since. */
+    ck_assert_uint_eq(bed.echoes->fed, 0);
+    ck_assert(simc_uv_connection_is_ended(connection));
+    bed_until(&bed, bed.ended == 1);
+    bed_fini(&bed);
+}
+END_TEST
+
 START_TEST(the_options_of_the_socket_are_set)
 {
     struct bed bed;
@@ -488,6 +510,7 @@ static TCase *byte_tests(void)
     tcase_add_test(tests, what_was_received_is_wiped_from_the_shared_buffer);
     tcase_add_test(tests, an_idle_connection_takes_less_than_2_kib);
     tcase_add_test(tests, the_peer_is_named_by_address_and_port);
+    tcase_add_test(tests, an_end_is_known_behind_what_is_unread);
     tcase_add_test(tests, the_options_of_the_socket_are_set);
     return tests;
 }
