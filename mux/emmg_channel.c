@@ -379,10 +379,14 @@ static uint16_t judge_channel(const struct simc__emmg_channel *channel,
         if (!other->is_open || other->client_id != setup->client_id ||
             (!is_same && !emmg->conf->is_exclusive) || takes_over(channel, other, now_ms))
             continue;
-        *why = "this data_channel_id of the client is open on another connection";
+        *why =
+            "this data_channel_id of the client is open on another connection; close that, or set "
+            "takeover: same_peer";
         if (is_same)
             return SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE;
-        *why = "this client has a channel, and exclusive_clients allows only one";
+        *why =
+            "this client has a channel, and exclusive_clients allows only one; close that, or set "
+            "takeover: same_peer";
         return SIMC_EMMG_STATUS_CLIENT_ID_IN_USE;
     }
     return 0;
