@@ -35,6 +35,7 @@ static const struct option {
      offsetof(struct simc__tsio_address, buffer), 4096, 1 << 30, 4 << 20, 1 << 20},
     {"packets", SIMC__TSIO_OUTPUT, false, offsetof(struct simc__tsio_address, packets), 1,
      SIMC__TSIO_DATAGRAM_PACKETS, 0, SIMC__TSIO_DATAGRAM_PACKETS},
+    {"early", SIMC__TSIO_OUTPUT, false, offsetof(struct simc__tsio_address, early_ms), 0, 10, 0, 0},
 };
 
 enum { OPTION_COUNT = sizeof options / sizeof options[0] };

@@ -27,6 +27,7 @@ enum {
     STEP_MOST_NS = 2000000,
     WAIT_NS = 1000000, /* when the kernel's buffer is full, and between bursts */
     REFUSALS = 8,      /* in one turn */
+    NS_PER_MS = 1000000,
     NS_PER_S = 1000000000,
     RTP_HZ = 90000,
 };
@@ -69,6 +70,19 @@ static size_t size_of(const struct simc__tsio_output *output, size_t index)
     return output->slot_size;
 }
 
+/* How long before its time a datagram may leave. */
+static uint64_t slack_ns(const struct simc__tsio_output *output)
+{
+    return output->address.early_ms ? (uint64_t)output->address.early_ms * NS_PER_MS : SLACK_NS;
+}
+
+/* When the timer should come for a datagram. With `early` that is on a grid of it, so that a call
+ * takes several datagrams, and a turn of the timer all outputs that have the same. */
+static uint64_t wake_ns(const struct simc__tsio_output *output, uint64_t at_ns)
+{
+    return output->address.early_ms ? at_ns - at_ns % slack_ns(output) : at_ns;
+}
+
 static void complete(struct simc__tsio_output *output)
 {
     if (output->head_size) {
@@ -109,7 +123,7 @@ static int put(struct simc__tsio_output *output, const uint8_t *packets, size_t 
             complete(output);
     }
     if (output->count)
-        simc__tsio_arm(output->tsio, time_of(output, 0));
+        simc__tsio_arm(output->tsio, wake_ns(output, time_of(output, 0)));
     return 0;
 }
 
@@ -256,8 +270,9 @@ static bool send_some(struct simc__tsio_output *output, size_t datagrams, uint64
 static uint64_t horizon(struct simc__tsio_output *output, uint64_t now_ns)
 {
     uint64_t elapsed_ns = now_ns - output->looked_ns;
-    if (elapsed_ns > STEP_MOST_NS)
-        elapsed_ns = STEP_MOST_NS;
+    uint64_t most_ns = STEP_MOST_NS + slack_ns(output);
+    if (elapsed_ns > most_ns)
+        elapsed_ns = most_ns;
     uint64_t first_ns = time_of(output, 0);
     if (output->horizon_ns < first_ns)
         output->horizon_ns = first_ns;
@@ -265,7 +280,7 @@ static uint64_t horizon(struct simc__tsio_output *output, uint64_t now_ns)
     if (output->horizon_ns > now_ns)
         output->horizon_ns = now_ns;
     output->looked_ns = now_ns;
-    return output->horizon_ns + SLACK_NS;
+    return output->horizon_ns + slack_ns(output);
 }
 
 static size_t due_count(const struct simc__tsio_output *output, uint64_t until_ns)
@@ -293,7 +308,7 @@ uint64_t simc__tsio_output_due(struct simc__tsio_output *output, uint64_t now_ns
         simc__tsio_output_ended(output);
     if (!output->count || output->is_over)
         return UINT64_MAX;
-    uint64_t next_ns = time_of(output, 0);
+    uint64_t next_ns = wake_ns(output, time_of(output, 0));
     return !has_all || next_ns <= now_ns ? now_ns + WAIT_NS : next_ns;
 }
 
@@ -303,7 +318,7 @@ static void finish(struct simc__tsio_output *output)
         output->short_count = output->fill;
         complete(output);
     }
-    simc__tsio_arm(output->tsio, output->count ? time_of(output, 0) : 1);
+    simc__tsio_arm(output->tsio, output->count ? wake_ns(output, time_of(output, 0)) : 1);
 }
 
 static uint64_t waiting(const struct simc__tsio_output *output)

@@ -43,10 +43,12 @@ struct simc__tsio_address {
     char interface[SIMC__TSIO_HOST_SIZE]; /* its name or address; "": as the system routes */
     uint16_t port;
     bool is_multicast;
-    uint32_t ttl;     /* output: 1..255 */
-    uint32_t dscp;    /* output: 0..63 */
-    uint32_t buffer;  /* bytes of the socket's buffer */
-    uint32_t packets; /* output: in a datagram, 1..7 */
+    uint32_t ttl;      /* output: 1..255 */
+    uint32_t dscp;     /* output: 0..63 */
+    uint32_t buffer;   /* bytes of the socket's buffer */
+    uint32_t packets;  /* output: in a datagram, 1..7 */
+    uint32_t early_ms; /* output: how long before its time a datagram may leave with others, 0..10;
+                        * 0: SLACK_NS of output_udp.c */
 };
 
 /** Reads an address. @param directions what it will be used for: options that do not fit are

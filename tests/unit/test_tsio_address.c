@@ -35,6 +35,8 @@ static const struct good_row {
     {"udp://192.0.2.1@239.1.2.3:5000?interface=eth0&ttl=64&dscp=34&buffer=4096&packets=1", OUT,
      SIMC__TSIO_UDP, NULL},
     {"rtp://[::1]:5004?dscp=63&ttl=255", OUT, SIMC__TSIO_RTP, "rtp://[::1]:5004?ttl=255&dscp=63"},
+    {"udp://127.0.0.1:5000?early=5", OUT, SIMC__TSIO_UDP, NULL},
+    {"udp://127.0.0.1:5000?early=0", OUT, SIMC__TSIO_UDP, "udp://127.0.0.1:5000"},
 };
 
 START_TEST(an_address_reads_and_prints)
@@ -81,6 +83,8 @@ static const struct bad_row {
     {"udp://239.1.1.1:5000?ttl=x", OUT, "ttl is a number"},
     {"udp://239.1.1.1:5000?packets=8", OUT, "packets is a number from 1 to 7"},
     {"udp://239.1.1.1:5000?dscp=64", OUT, "dscp is a number"},
+    {"udp://239.1.1.1:5000?early=11", OUT, "early is a number from 0 to 10"},
+    {"udp://239.1.1.1:5000?early=1", IN, "is no option of an input"},
     {"udp://239.1.1.1:5000?buffer=1", IN, "buffer is a number"},
     {"udp://239.1.1.1:5000?", IN, "is no option"},
     {"udp://239.1.1.1:5000?x", IN, "is no option"},

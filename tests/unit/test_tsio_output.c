@@ -140,6 +140,46 @@ START_TEST(packets_leave_in_whole_datagrams_at_their_time)
 }
 END_TEST
 
+/* Datagrams a millisecond apart leave several in a call, none of them before it may. */
+START_TEST(early_datagrams_leave_together)
+{
+    enum { COUNT = 1400, SPAN_MS = 200, EARLY_MS = 5 };
+    static uint8_t bytes[COUNT * SIMC_TS_SIZE];
+    static struct arrival arrivals[COUNT];
+    struct ts_bed bed;
+    struct ts_bed_end end;
+    char address[128];
+    uint16_t port = 0;
+    size_t count;
+    ts_bed_init(&bed);
+    int fd = ts_bed_receiver("127.0.0.1", &port), on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    snprintf(address, sizeof address, "udp://127.0.0.1:%u?early=%d", (unsigned)port, EARLY_MS);
+    ts_bed_output(&bed, &end, address, (struct simc__tsio_output_settings){.is_live = true});
+    ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_OPENED));
+    uint64_t start_ns = simc__clock_monotonic_ns() + 20 * MS;
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    uint64_t wall_ns = (uint64_t)wall.tv_sec * 1000 * MS + (uint64_t)wall.tv_nsec + 20 * MS;
+    ck_assert_int_eq(put(&end, 0, COUNT, start_ns, start_ns + SPAN_MS * MS), 0);
+    simc__tsio_output_finish(end.output);
+    ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_ENDED));
+    receive_all(fd, bytes, sizeof bytes, arrivals, &count);
+    ck_assert_uint_eq(count, COUNT / 7);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t due_ns = wall_ns + (uint64_t)SPAN_MS * MS * i / count;
+        /* One more for the clocks, which were read one after the other. */
+        ck_assert_uint_ge(arrivals[i].at_ns, due_ns - (EARLY_MS + 1) * MS);
+    }
+    struct simc__tsio_output_stats stats = stats_of(&end);
+    ck_assert_uint_eq(stats.dropped_packets, 0);
+    ck_assert_uint_le(stats.calls, SPAN_MS / EARLY_MS * 2);
+    ts_bed_end_fini(&end);
+    close(fd);
+    ts_bed_fini(&bed);
+}
+END_TEST
+
 /* The loop stands still for a while: what is late leaves faster than normal, but not all at once.
  */
 START_TEST(a_backlog_does_not_leave_as_one_burst)
@@ -421,6 +461,7 @@ Suite *suite_tsio_output(void)
     TCase *tests = tcase_create("tsio_output");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, packets_leave_in_whole_datagrams_at_their_time, 0, UNIT_COUNT(rows));
+    tcase_add_test(tests, early_datagrams_leave_together);
     tcase_add_test(tests, a_backlog_does_not_leave_as_one_burst);
     tcase_add_test(tests, an_unreachable_output_is_told_once_and_stops_nobody);
     tcase_add_test(tests, a_full_queue_drops_live_and_waits_otherwise);
