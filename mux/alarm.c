@@ -74,6 +74,7 @@ void simc__mux_alarm_raise(struct simc__mux *mux, struct simc__mux_alarm_key key
         /* When its end was not told yet, nothing happened for those who listen. */
         row->is_news = row->is_news || !row->is_over_news;
         row->is_over_news = false;
+        mux->has_alarm_news = true;
     }
     row->until_tick = for_ms ? mux->tick + simc__mux_ms(for_ms) : SIMC__MUX_NEVER;
     va_list arguments;
@@ -82,8 +83,9 @@ void simc__mux_alarm_raise(struct simc__mux *mux, struct simc__mux_alarm_key key
     va_end(arguments);
 }
 
-static void end(struct simc__mux_alarm_row *row)
+static void end(struct simc__mux *mux, struct simc__mux_alarm_row *row)
 {
+    mux->has_alarm_news = true;
     row->alarm.is_raised = false;
     row->is_over_news = true;
 }
@@ -92,7 +94,7 @@ void simc__mux_alarm_clear(struct simc__mux *mux, struct simc__mux_alarm_key key
 {
     struct simc__mux_alarm_row *row = find(mux, &key);
     if (row && row->alarm.is_raised)
-        end(row);
+        end(mux, row);
 }
 
 void simc__mux_alarms_expire(struct simc__mux *mux)
@@ -100,12 +102,12 @@ void simc__mux_alarms_expire(struct simc__mux *mux)
     for (unsigned i = 0; i < SIMC__MUX_ALARMS; i++)
         if (mux->alarms[i].is_used && mux->alarms[i].alarm.is_raised &&
             mux->alarms[i].until_tick <= mux->tick)
-            end(&mux->alarms[i]);
+            end(mux, &mux->alarms[i]);
 }
 
 bool simc__mux_alarm_next(struct simc__mux *mux, struct simc__mux_alarm *alarm)
 {
-    for (unsigned i = 0; i < SIMC__MUX_ALARMS; i++) {
+    for (unsigned i = 0; i < SIMC__MUX_ALARMS && mux->has_alarm_news; i++) {
         struct simc__mux_alarm_row *row = &mux->alarms[i];
         if (!row->is_used || !(row->is_news || row->is_over_news))
             continue;
@@ -119,6 +121,7 @@ bool simc__mux_alarm_next(struct simc__mux *mux, struct simc__mux_alarm *alarm)
         row->is_used = row->alarm.is_raised || row->is_over_news;
         return true;
     }
+    mux->has_alarm_news = false;
     return false;
 }
 

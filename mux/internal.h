@@ -441,6 +441,7 @@ struct simc__mux {
     struct simc__scs_mux_report *reports;
     uint32_t report_read, report_count;
     struct simc__mux_alarm_row *alarms;
+    bool has_alarm_news; /* a row of them may have something to tell */
     /* Status. */
     uint64_t counters[SIMC__MUX_COUNTER_COUNT];
     uint64_t classes[SIMC__MUX_CLASS_COUNT], classes_before[SIMC__MUX_CLASS_COUNT];
