@@ -50,7 +50,8 @@ enum simc__sched_start {
     SIMC__SCHED_START_NEVER,  /* never scrambles */
 };
 
-/* What is done when the next period cannot begin because a needed ECM is missing. */
+/* What is done when the next period cannot begin because a needed ECM is missing. The steps begin
+ * anew with each period, also where the one after it is late already. */
 enum simc__sched_loss {
     SIMC__SCHED_LOSS_KEEP,   /* the running CW and its ECMs stay: the period is stretched */
     SIMC__SCHED_LOSS_CYCLE,  /* the last two CWs take turns with their ECMs, a nominal period each;

@@ -441,6 +441,40 @@ START_TEST(loss_goes_through_its_steps)
 }
 END_TEST
 
+START_TEST(each_period_has_the_whole_policy_on_loss)
+{
+    struct bed bed = bed_new(1);
+    struct simc__sched_status status;
+    bool wanted;
+    bed.config.loss_count = 2;
+    bed.config.loss[0] = (struct simc__sched_loss_step){SIMC__SCHED_LOSS_KEEP, 12000};
+    bed.config.loss[1] = (struct simc__sched_loss_step){SIMC__SCHED_LOSS_SILENT, 0};
+    bed_begin(&bed);
+    bed_until(&bed, 35000);
+    bed.mute[0] = true;
+    bed_until(&bed, 45000);
+    ck_assert_uint_eq(bed_alarms(&bed, SIMC__SCHED_ALARM_STRETCHED), 1);
+    /* ECM 102 comes late. The ECMG of the next one needs it on air so early that the time to decide
+     * on CP 103 has passed when CP 102 is put on air: KEEP begins anew, and nobody says that the
+     * stretch were over. */
+    unit_expect_error(simc__sched_ecm(bed.sched, 0, 102, false, &wanted), 0);
+    bed.ecmg.status.delay_start_ms = -20000;
+    bed.ecmg.status.min_cp_duration_100ms = 120;
+    unit_expect_error(simc__sched_stream_up(bed.sched, 0, &bed.ecmg), 0);
+    bed_until(&bed, 56999);
+    expect_start(&bed, 102, 44100);
+    simc__sched_status(bed.sched, &status);
+    ck_assert(status.is_stretched && status.loss_step == 0);
+    ck_assert_ptr_null(bed_find(&bed, SIMC__SCHED_SILENT, SIMC__SCHED_NO_STREAM, 102, false));
+    bed_until(&bed, 57001);
+    simc__sched_status(bed.sched, &status);
+    ck_assert_int_eq(status.loss_step, 1);
+    ck_assert_ptr_nonnull(bed_find(&bed, SIMC__SCHED_SILENT, SIMC__SCHED_NO_STREAM, 102, false));
+    ck_assert_uint_eq(bed_alarms(&bed, SIMC__SCHED_ALARM_STRETCHED), 1);
+    simc__sched_free(bed.sched);
+}
+END_TEST
+
 START_TEST(a_late_ecm_stretches_and_moves_all_that_follows)
 {
     struct bed bed = bed_new(2);
@@ -669,6 +703,7 @@ Suite *suite_sched(void)
     tcase_add_test(tables, a_request_leaves_in_time);
     tcase_add_test(tables, criteria_are_sent_as_the_transfer_mode_says);
     tcase_add_test(tables, loss_goes_through_its_steps);
+    tcase_add_test(tables, each_period_has_the_whole_policy_on_loss);
     tcase_add_test(tables, a_late_ecm_stretches_and_moves_all_that_follows);
     tcase_add_test(tables, a_successor_goes_on_with_the_plan);
     tcase_add_test(tables, bad_input_is_refused);

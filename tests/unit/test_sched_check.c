@@ -424,6 +424,9 @@ static void check_period(struct world *world, const struct simc__sched_action *a
                                         world->settled ? world->next_nominal : world_nominal(world),
                                         action->is_first};
         world->settled = world->restarted = false;
+        /* The policy on loss begins anew with each period. Where the one after this is late
+         * already, the alarm stays raised without a word. */
+        world->stretched_ms = world->now_ms;
         world->newest = action->cp;
         world->span_periods = action->is_first ? 1 : world->span_periods + 1;
         world->figures->periods++;
