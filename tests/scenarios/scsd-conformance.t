@@ -19,9 +19,6 @@ use Simc::Run;
 use Simc::ScriptedEcmgs;
 use Simc::Tshark;
 
-# 96 ECMGs go by the clock at once here. scsd runs under sanitizers in scsd.t and head-end.t.
-plan skip_all => 'sanitizers make it too slow for the clocks of 96 ECMGs' if is_sanitized();
-
 my %program = (scsd => program('scsd', 'scs'), converse => program('converse'));
 my $dir = srcdir() . '/tests/conversations';
 my @rows = glob "$dir/scs/*.conv";
@@ -286,11 +283,9 @@ sub log_fault {
 
 # ---- the runs ----
 
-sub begin {
+sub prepare {
     my ($name, $files, %how) = @_;
-    my $run = Simc::ScriptedEcmgs->start(%program, files => $files, name => $name, %how);
-    ok($run->{scsd}{is_ready}, "$name: scsd is ready") or BAIL_OUT($run->{scsd}->log_text);
-    return $run;
+    return Simc::ScriptedEcmgs->prepare(%program, files => $files, name => $name, %how);
 }
 
 # The verdict of a row by all that is known of it.
@@ -325,12 +320,16 @@ sub conversation_of { return Simc::ScriptedEcmgs::conversation($_[0]) }
 my @runs;
 # In version 3 scsd prints what would be on air, in version 2 a mux obeys its orders.
 for my $version (3, 2) {
-    push @runs, begin("version $version", [grep { !$is_term{$_} } @rows], version => $version,
+    push @runs, prepare("version $version", [grep { !$is_term{$_} } @rows], version => $version,
         $version == 2 ? (mux_sim => program('mux-sim')) : ());
-    push @runs, begin("version $version, the end", [grep { $is_term{$_} } @rows],
+    push @runs, prepare("version $version, the end", [grep { $is_term{$_} } @rows],
         version => $version);
 }
-push @runs, begin('known ECMGs', \@peers, version => 3);
+push @runs, prepare('known ECMGs', \@peers, version => 3);
+Simc::ScriptedEcmgs::begin(@runs);
+for my $run (@runs) {
+    ok($run->{scsd}{is_ready}, "$run->{name}: scsd is ready") or BAIL_OUT($run->{scsd}->log_text);
+}
 Simc::ScriptedEcmgs::finish(@runs);
 
 subtest 'every row' => sub {

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,16 @@
 #include "sys/file.h"
 
 enum { READ_SIZE = 65536, OUTPUT_MAX = 16 << 20, FLUSH_MS = 1000, RUN_MAX_MS = 120000 };
+enum { JOBS_MAX = 512, JOB_FIELDS_MAX = 32, JOB_STACK_SIZE = 1 << 20 };
 
 struct values {
-    const char *connect, *listen, *record;
+    const char *connect, *listen, *record, *jobs;
     struct simc__option_texts set;
     bool verbose, strict;
     uint64_t limit_s;
-    FILE *record_file; /* NULL: no record is wanted */
+    FILE *out;
+    FILE *record_file;    /* NULL: no record is wanted */
+    uint32_t next_number; /* of connections, over all files */
 };
 
 struct peer {
@@ -38,7 +42,7 @@ struct peer {
 };
 
 struct driver {
-    const struct values *values;
+    struct values *values;
     struct simc__conversation_run *run;
     struct peer peers[SIMC__CONVERSATION_CONNECTIONS];
     int listener;
@@ -76,8 +80,6 @@ static void record(struct driver *driver, unsigned index, bool is_ours, struct s
 }
 
 /* ---- sockets ---- */
-
-static uint32_t next_number; /* of connections, over all files */
 
 /* Splits HOST:PORT and looks it up. @return NULL, with a line on standard error. */
 static struct addrinfo *look_up(const char *text, bool passive)
@@ -144,7 +146,7 @@ static void open_peer(struct driver *driver, unsigned index)
     struct peer *peer = &driver->peers[index];
     struct addrinfo *address = look_up(driver->values->connect, false);
     peer->fd = address ? socket(address->ai_family, SOCK_STREAM, 0) : -1;
-    peer->number = next_number++;
+    peer->number = driver->values->next_number++;
     simc_buffer_init(&peer->output, OUTPUT_MAX);
     if (peer->fd < 0) {
         simc__conversation_closed(driver->run, index, "no socket", now_ms());
@@ -238,7 +240,7 @@ static void act(struct driver *driver, const struct simc__conversation_action *a
 
 static void receive(struct driver *driver, unsigned index)
 {
-    static uint8_t bytes[READ_SIZE];
+    uint8_t bytes[READ_SIZE];
     ssize_t size = recv(driver->peers[index].fd, bytes, sizeof bytes, 0);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -275,7 +277,7 @@ static void accept_peer(struct driver *driver)
         prepare(fd);
         peer->accepting = false;
         peer->fd = fd;
-        peer->number = next_number++;
+        peer->number = driver->values->next_number++;
         simc_buffer_init(&peer->output, OUTPUT_MAX);
         simc__conversation_opened(driver->run, i, now_ms());
         return;
@@ -352,9 +354,9 @@ static void report(void *context, const struct simc__conversation_step *step)
                  step->text);
     if (driver->values->verbose ||
         (step->verdict != SIMC__CONVERSATION_PASS && step->verdict != SIMC__CONVERSATION_SKIP))
-        printf("# %s %s:%u: %s [%llu ms]\n", simc__conversation_verdict_name(step->verdict),
-               step->file, step->line, step->text,
-               (unsigned long long)(now_ms() - driver->started_ms));
+        fprintf(driver->values->out, "# %s %s:%u: %s [%llu ms]\n",
+                simc__conversation_verdict_name(step->verdict), step->file, step->line, step->text,
+                (unsigned long long)(now_ms() - driver->started_ms));
 }
 
 static int read_included(void *context, const char *from, const char *path,
@@ -376,7 +378,7 @@ static int read_included(void *context, const char *from, const char *path,
     return error;
 }
 
-static int read_conversation(const char *path, struct simc__conversation **conversation)
+static int read_conversation(FILE *out, const char *path, struct simc__conversation **conversation)
 {
     const struct simc__conversation_files files = {.read = read_included};
     struct simc__conversation_fault fault;
@@ -385,12 +387,12 @@ static int read_conversation(const char *path, struct simc__conversation **conve
     simc_buffer_init(&text, 1 << 20);
     int error = simc__file_read(path, &text, why);
     if (error) {
-        printf("# %s\n", why);
+        fprintf(out, "# %s\n", why);
     } else {
         error =
             simc__conversation_new(path, simc_buffer_bytes(&text), &files, conversation, &fault);
         if (error)
-            printf("# %s:%u:%u: %s\n", fault.file, fault.line, fault.column, fault.text);
+            fprintf(out, "# %s:%u:%u: %s\n", fault.file, fault.line, fault.column, fault.text);
     }
     simc_buffer_fini(&text);
     return error;
@@ -419,80 +421,192 @@ static void print_result(const struct driver *driver, unsigned number,
                          const struct simc__conversation_head *head,
                          enum simc__conversation_verdict verdict)
 {
+    FILE *out = driver->values->out;
     bool good = verdict == SIMC__CONVERSATION_PASS || verdict == SIMC__CONVERSATION_SKIP ||
                 (verdict == SIMC__CONVERSATION_WARN && !driver->values->strict);
-    printf("%s %u - %s %s", good ? "ok" : "not ok", number, head->id, head->title);
+    fprintf(out, "%s %u - %s %s", good ? "ok" : "not ok", number, head->id, head->title);
     if (verdict == SIMC__CONVERSATION_SKIP)
-        printf(" # SKIP %s", driver->last);
+        fprintf(out, " # SKIP %s", driver->last);
     else if (verdict == SIMC__CONVERSATION_WARN)
-        printf(" (warning)");
-    printf("\n");
-    fflush(stdout);
+        fprintf(out, " (warning)");
+    fprintf(out, "\n");
+    fflush(out);
+}
+
+static void release(struct driver *driver, struct simc__conversation *conversation)
+{
+    for (unsigned i = 0; i < SIMC__CONVERSATION_CONNECTIONS; i++)
+        close_peer(driver, i, false);
+    if (driver->listener >= 0)
+        close(driver->listener);
+    simc__conversation_run_free(driver->run);
+    simc__conversation_free(conversation);
+    simc_free(driver);
 }
 
 /* @return true when the file is good. */
-static bool run_file(const struct values *values, const char *path, unsigned number)
+static bool run_file(struct values *values, const char *path, unsigned number)
 {
-    static struct driver driver;
+    struct driver *driver = simc_calloc(1, sizeof *driver);
     struct simc__conversation *conversation = NULL;
-    memset(&driver, 0, sizeof driver);
-    driver.values = values;
-    driver.listener = -1;
-    driver.started_ms = now_ms();
-    for (size_t i = 0; i < SIMC__CONVERSATION_CONNECTIONS; i++)
-        driver.peers[i].fd = -1;
-    if (read_conversation(path, &conversation)) {
-        printf("not ok %u - %s\n", number, path);
+    if (!driver || read_conversation(values->out, path, &conversation)) {
+        fprintf(values->out, "not ok %u - %s\n", number, path);
+        simc_free(driver);
         return false;
     }
+    driver->values = values;
+    driver->listener = -1;
+    driver->started_ms = now_ms();
+    for (size_t i = 0; i < SIMC__CONVERSATION_CONNECTIONS; i++)
+        driver->peers[i].fd = -1;
     const struct simc__conversation_head *head = simc__conversation_head(conversation);
     enum simc__conversation_verdict verdict = SIMC__CONVERSATION_BROKEN;
     const char *address = head->server_under_test ? values->connect : values->listen;
     if (head->asks_session || !address) {
-        snprintf(driver.last, sizeof driver.last,
+        snprintf(driver->last, sizeof driver->last,
                  head->asks_session ? "it asks a session in memory"
                                     : "the other side is under test");
         verdict = SIMC__CONVERSATION_SKIP;
-    } else if (simc__conversation_run_new(conversation, report, &driver, now_ms(), &driver.run) ==
+    } else if (simc__conversation_run_new(conversation, report, driver, now_ms(), &driver->run) ==
                    0 &&
-               set_all(&driver) == 0) {
+               set_all(driver) == 0) {
         if (!head->server_under_test)
-            driver.listener = start_listening(address);
-        if (driver.listener >= 0 && values->verbose)
-            printf("# listens on %s\n", address);
-        if (converse(&driver))
-            verdict = simc__conversation_verdict(driver.run);
+            driver->listener = start_listening(address);
+        if (driver->listener >= 0 && values->verbose)
+            fprintf(values->out, "# listens on %s\n", address);
+        if (converse(driver))
+            verdict = simc__conversation_verdict(driver->run);
         else
-            printf("# broken %s: it takes longer than %llu s\n", path,
-                   (unsigned long long)values->limit_s);
+            fprintf(values->out, "# broken %s: it takes longer than %llu s\n", path,
+                    (unsigned long long)values->limit_s);
     }
-    print_result(&driver, number, head, verdict);
-    for (unsigned i = 0; i < SIMC__CONVERSATION_CONNECTIONS; i++)
-        close_peer(&driver, i, false);
-    if (driver.listener >= 0)
-        close(driver.listener);
-    simc__conversation_run_free(driver.run);
-    simc__conversation_free(conversation);
+    print_result(driver, number, head, verdict);
+    release(driver, conversation);
     return verdict != SIMC__CONVERSATION_FAIL && verdict != SIMC__CONVERSATION_BROKEN &&
            !(values->strict && verdict == SIMC__CONVERSATION_WARN);
 }
 
-static int run(const void *given, const struct simc__operands *operands)
+static bool run_files(struct values *values, const char *const *files, size_t count)
 {
-    struct values own = *(const struct values *)given, *values = &own;
     bool good = true;
     /* Whoever runs several at once follows them line by line. */
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    if (own.record && !(own.record_file = fopen(own.record, "ab"))) {
-        fprintf(stderr, "converse: cannot write %s: %s\n", own.record, strerror(errno));
+    (void)setvbuf(values->out, NULL, _IOLBF, 0);
+    if (values->record && !(values->record_file = fopen(values->record, "ab"))) {
+        fprintf(stderr, "converse: cannot write %s: %s\n", values->record, strerror(errno));
+        return false;
+    }
+    fprintf(values->out, "1..%zu\n", count);
+    for (size_t i = 0; i < count; i++)
+        good = run_file(values, files[i], (unsigned)i + 1) && good;
+    if (values->record_file)
+        (void)fclose(values->record_file);
+    return good;
+}
+
+/* ---- many at once ---- */
+
+/* A line of --jobs: what is written to, --listen, --record, the file, and NAME=VALUE as often as
+ * wanted, with tabs between them. Each has a thread of its own. */
+struct job {
+    pthread_t thread;
+    struct values values;
+    const char *fields[JOB_FIELDS_MAX], *path;
+    bool is_good;
+};
+
+static void *run_job(void *context)
+{
+    struct job *job = context;
+    job->is_good = run_files(&job->values, &job->path, 1);
+    (void)fclose(job->values.out);
+    return NULL;
+}
+
+/* The next piece of a text that is cut up; NULL behind the last one. */
+static char *cut(char **at, char separator)
+{
+    char *piece = *at, *end = piece ? strchr(piece, separator) : NULL;
+    if (end)
+        *end = '\0';
+    *at = end ? end + 1 : NULL;
+    return piece;
+}
+
+static int begin_job(struct job *job, const struct values *common, char *line)
+{
+    enum { OUT, LISTEN, RECORD, PATH, SETS };
+    pthread_attr_t attributes;
+    size_t count = 0;
+    for (char *field = cut(&line, '\t'); field && count < JOB_FIELDS_MAX; field = cut(&line, '\t'))
+        job->fields[count++] = field;
+    if (count < SETS)
+        return SIMC_ESYNTAX;
+    job->values = *common;
+    job->values.listen = job->fields[LISTEN];
+    job->values.record = job->fields[RECORD];
+    for (size_t i = SETS; i < count; i++)
+        job->values.set.items[job->values.set.count++] = job->fields[i];
+    job->path = job->fields[PATH];
+    job->values.out = fopen(job->fields[OUT], "w");
+    if (!job->values.out)
+        return SIMC_EIO;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, JOB_STACK_SIZE);
+    int error = pthread_create(&job->thread, &attributes, run_job, job);
+    (void)pthread_attr_destroy(&attributes);
+    if (error)
+        (void)fclose(job->values.out);
+    return error ? SIMC_EIO : 0;
+}
+
+static int run_jobs(const struct values *values)
+{
+    static struct job jobs[JOBS_MAX];
+    size_t count = 0;
+    bool good = true;
+    char why[SIMC__FILE_WHY_SIZE];
+    struct simc_buffer text;
+    simc_buffer_init(&text, 1 << 20);
+    int error = simc__file_read(values->jobs, &text, why);
+    struct simc_slice bytes = simc_buffer_bytes(&text);
+    char *lines = simc_calloc(bytes.size + 1, 1);
+    if (error || !lines) {
+        fprintf(stderr, "converse: %s\n", error ? why : "no memory");
+        simc_buffer_fini(&text);
+        simc_free(lines);
         return 1;
     }
-    printf("1..%zu\n", operands->count);
-    for (size_t i = 0; i < operands->count; i++)
-        good = run_file(values, operands->items[i], (unsigned)i + 1) && good;
-    if (own.record_file)
-        (void)fclose(own.record_file);
-    return good ? 0 : 1;
+    if (bytes.size)
+        memcpy(lines, bytes.data, bytes.size);
+    simc_buffer_fini(&text);
+    char *rest = lines;
+    for (char *line = cut(&rest, '\n'); line && *line && count < JOBS_MAX && !error;
+         line = cut(&rest, '\n')) {
+        error = begin_job(&jobs[count], values, line);
+        if (error)
+            fprintf(stderr, "converse: a line of %s cannot be run\n", values->jobs);
+        else
+            count++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)pthread_join(jobs[i].thread, NULL);
+        good = good && jobs[i].is_good;
+    }
+    simc_free(lines);
+    return good && !error ? 0 : 1;
+}
+
+static int run(const void *given, const struct simc__operands *operands)
+{
+    struct values values = *(const struct values *)given;
+    values.out = stdout;
+    if (values.jobs)
+        return run_jobs(&values);
+    if (operands->count == 0) {
+        fprintf(stderr, "converse: give a FILE or --jobs\n");
+        return 2;
+    }
+    return run_files(&values, operands->items, operands->count) ? 0 : 1;
 }
 
 static const struct simc__option options[] = {
@@ -519,6 +633,12 @@ static const struct simc__option options[] = {
      .argument = "FILE",
      .offset = offsetof(struct values, record),
      .help = "append all bytes of all connections to FILE"},
+    {.name = "jobs",
+     .type = SIMC__OPTION_TEXT,
+     .argument = "FILE",
+     .offset = offsetof(struct values, jobs),
+     .help = "run all lines of FILE at once: output, --listen, --record, file, NAME=VALUE..., with "
+             "tabs between them"},
     {.name = "limit",
      .type = SIMC__OPTION_UINT,
      .argument = "SECONDS",
@@ -543,7 +663,7 @@ static const struct simc__command command = {
     .summary = "run conversation files over TCP and print TAP",
     .description = "The language of the files is in docs/conversations.md.",
     .operands = "FILE...",
-    .operand_min = 1,
+    .operand_min = 0,
     .operand_max = 1000,
     .options = options,
     .option_count = sizeof options / sizeof options[0],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSL-1.0
-# Runs scsd against many scripted ECMGs at once: each conversation file is an ECMG of its own with a
-# group of its own in one scsd, so that all of them take as long as the longest one. The scenarios
-# of conformance use it.
+# Runs scsd against many scripted ECMGs at once: each conversation file is an ECMG of its own, in a
+# thread of one converse, with a group of its own in one scsd, so that all of them take as long as
+# the longest one. The scenarios of conformance use it.
 package Simc::ScriptedEcmgs;
 
 use strict;
@@ -14,7 +14,7 @@ use Simc::Daemon;
 use Simc::Json;
 use Simc::Run;
 
-my $SECONDS = 90;      # for all conversations of one scsd
+my $SECONDS = 110;     # for all conversations of one scsd
 my $FIRST_CP = 16;
 my $TICKS = 27_000_000;
 my $PAUSE = 0.05;      # between two looks at what they say
@@ -158,8 +158,15 @@ sub free_ports {
 
 sub said {
     my ($row, $pattern) = @_;
-    my $file = $row->{converse}{out};    # made by the new process
+    my $file = $row->{out};    # made by the new process
     return -e $file && read_file($file) =~ $pattern;
+}
+
+# Whether the conversation is over, or nobody is there to go on with it.
+sub has_ended {
+    my ($self, $row) = @_;
+    return $row->{has_ended} ||=
+        said($row, qr/^(?:not )?ok 1 /m) || $self->{converses}->has_ended;
 }
 
 # Waits until something holds. Returns whether it does.
@@ -174,50 +181,64 @@ sub until_true {
     return 1;
 }
 
-# Starts the scripted ECMGs of some files and then scsd. %how: the programs scsd and converse,
-# version, sets (a list of NAME=VALUE for all files), name; mux_sim: that program is the mux, and
-# what it tells is what is on air. Without it scsd prints what would be.
-sub start {
+# Starts the scripted ECMGs of some files. %how: the programs scsd and converse, version, sets (a
+# list of NAME=VALUE for all files), name; mux_sim: that program is the mux, and what it tells is
+# what is on air. Without it scsd prints what would be. begin() goes on with it.
+sub prepare {
     my ($class, %how) = @_;
     my @rows = map { conversation($_) } @{$how{files}};
     my @ports = free_ports(scalar @rows);
     $count++;
     my $self = bless {%how, rows => \@rows, file => scratch("scsd$count.yaml"),
         socket => scratch("mux$count.sock")}, $class;
+    my @jobs;
     for my $n (0 .. $#rows) {
         my $row = $rows[$n];
         @{$row}{qw(number port super_cas_id channel)} =
             ($n + 1, $ports[$n], 0x4a000000 + 16 * ($n + 1), 8 * ($n + 1) + 1);
-        $row->{record} = scratch("record$count.$n");
+        @{$row}{qw(record out)} = (scratch("record$count.$n"), scratch("converse$count.$n"));
         my $channel_2 = $row->{channel} + 4;
-        my @sets = (
+        push @jobs, join "\t", $row->{out}, "127.0.0.1:$row->{port}", $row->{record}, $row->{path},
             "version=" . ($how{version} || 3),
             sprintf('super_cas_id=0x%08X', $row->{super_cas_id}),
             sprintf('super_cas_id_2=0x%08X', $row->{super_cas_id} + 1),
             "channel=$row->{channel}",
             "channel_2=$channel_2",
-            @{$how{sets} || []},
-        );
-        $row->{converse} = Simc::Daemon->start([$how{converse}, '--listen',
-            "127.0.0.1:$row->{port}", '--verbose', '--limit', $SECONDS, '--record', $row->{record},
-            (map { ('--set', $_) } @sets), $row->{path}], ready => 0);
+            @{$how{sets} || []};
+    }
+    $self->{converses} = Simc::Daemon->start([$how{converse}, '--verbose', '--limit', $SECONDS,
+        '--jobs', write_file(scratch("jobs$count"), map { "$_\n" } @jobs)], ready => 0);
+    return $self;
+}
+
+# Starts scsd, and the mux, of all that are prepared. All scripted ECMGs listen before the first
+# scsd begins: from then on the clocks of the conversations run, and hundreds of processes that
+# start would make a small machine too slow for them.
+sub begin {
+    my (@runs) = @_;
+    my @waiting = map { @{$_->{rows}} } @runs;
+    until_true(sub {
+        @waiting = grep { !said($_, qr/^(?:# listens on|1\.\.1\n.)/m) } @waiting;
+        return !@waiting;
+    }) or die "some scripted ECMGs do not listen\n";
+    for my $self (@runs) {
+        my $file = $self->write_configuration;
+        $self->{scsd} = Simc::Daemon->start([$self->{scsd}, '--config', $file]);
+        if ($self->{mux_sim}) {
+            $self->{mux} = Simc::Daemon->start([$self->{mux_sim}, '--connect', $self->{socket},
+                '--services', scalar @{$self->{rows}}, '--show-ecms', '--air-lead', 150],
+                ready => 0);
+        }
+        push @running, $self;
         $_->look for @running;
     }
-    until_true(sub { !grep { !said($_, qr/^(?:# listens on|1\.\.1\n.)/m) } @rows })
-        or die "some scripted ECMGs do not listen\n";
-    $self->{scsd} = Simc::Daemon->start([$how{scsd}, '--config', $self->write_configuration]);
-    if ($how{mux_sim}) {
-        $self->{mux} = Simc::Daemon->start([$how{mux_sim}, '--connect', $self->{socket},
-            '--services', scalar @rows, '--show-ecms', '--air-lead', 150], ready => 0);
-    }
-    push @running, $self;
-    return $self;
+    return;
 }
 
 # Whether all files that wait for something have said so, or are over.
 sub all_wait {
-    my ($word, @rows) = @_;
-    return !grep { !$_->{converse}->has_ended && !said($_, qr/ note: $word/) } @rows;
+    my ($self, $word, @rows) = @_;
+    return !grep { !$self->has_ended($_) && !said($_, qr/ note: $word/) } @rows;
 }
 
 # One look: does what the conversations wait for, and notes whether all of them have ended.
@@ -225,17 +246,17 @@ sub look {
     my ($self) = @_;
     return if $self->{has_ended};
     my @reloads = grep { $_->{needs}{reload} && !$_->{is_reloaded} } @{$self->{rows}};
-    if (@reloads && all_wait('reload', @reloads)) {
+    if (@reloads && $self->all_wait('reload', @reloads)) {
         $_->{is_reloaded} = 1 for @reloads;
         $self->write_configuration;
         $self->{was_reloaded} = $self->{scsd}->reload;
     }
     my @terms = grep { $_->{needs}{term} } @{$self->{rows}};
-    if (@terms && !$self->{is_ending} && all_wait('term', @terms)) {
+    if (@terms && !$self->{is_ending} && $self->all_wait('term', @terms)) {
         $self->{is_ending} = 1;
         $self->{scsd}->signal('TERM');
     }
-    $self->{has_ended} = !grep { !$_->{converse}->has_ended } @{$self->{rows}};
+    $self->{has_ended} = !grep { !$self->has_ended($_) } @{$self->{rows}};
     return;
 }
 
@@ -245,7 +266,7 @@ sub finish {
     until_true(sub { !grep { !$_->{has_ended} } @runs });
     @running = ();
     for my $self (@runs) {
-        $_->{converse}->finish(1) for @{$self->{rows}};
+        $self->{converses}->finish(5);
         $self->{status} = $self->{is_ending} ? $self->{scsd}->finish : $self->{scsd}->stop;
         $self->{mux_status} = $self->{mux}->stop if $self->{mux};
         $self->read_results;
@@ -261,7 +282,7 @@ sub read_results {
     my %by_scg = map { $_->{number} => $_ } @{$self->{rows}};
     my %by_ecmg;
     for my $row (@{$self->{rows}}) {
-        my $out = read_file($row->{converse}{out});
+        my $out = -e $row->{out} ? read_file($row->{out}) : '';
         my ($line) = $out =~ /^((?:not )?ok 1 .*)$/m;
         $line = 'not ok: it has not ended' if not defined $line;
         $row->{verdict} = $line =~ /^ok.*# SKIP/ ? 'skip'
