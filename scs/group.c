@@ -317,6 +317,7 @@ int simc__scs_scg_inherit(struct simc__scs_scg *scg, struct simc__scs_scg *old)
             lane_move(&from->active, &to->active, to);
             lane_move(&from->spare, &to->spare, to);
             to->was_served = from->was_served;
+            to->margin = from->margin;
             to->ecms = from->ecms;
             from->ecms = NULL;
         }

@@ -52,6 +52,13 @@ struct simc__scs_alarms {
     uint64_t since_us[SIMC__SCS_ALARM_COUNT];
 };
 
+/* How long before the last moment ECMs came. */
+struct simc__scs_margin {
+    bool is_known;
+    int64_t last_ms, lowest_ms; /* negative: behind it */
+    uint64_t lowest_us;         /* UTC */
+};
+
 /* ---- objects ---- */
 
 struct simc__scs_scg;
@@ -82,6 +89,7 @@ struct simc__scs_ecmg {
     size_t channel_count;
     uint16_t need_100ms; /* the shortest period that it can serve, as of its last channel; 0: ? */
     struct simc__metric_set *stats;
+    struct simc__scs_margin margin; /* of all its streams */
     struct simc__scs_alarms alarms;
     struct simc__scs_ecmg *next;
 };
@@ -151,7 +159,8 @@ struct simc__scs_stream {
     struct simc__scs_ac ac[SIMC__SCS_AC_KEPT];
     struct simc__sched_action provide;
     struct simc__scs_ecm_kept *ecms; /* the newest first */
-    struct simc__metric_set *stats;  /* NULL: there are too many streams */
+    struct simc__scs_margin margin;
+    struct simc__metric_set *stats; /* NULL: there are too many streams */
     struct simc__scs_alarms alarms;
 };
 

@@ -438,6 +438,32 @@ static int64_t margin_of(const struct simc__scs_stream *stream)
     return last_ms - now_ms;
 }
 
+static void note_margin(struct simc__scs_margin *margin, int64_t margin_ms, uint64_t wall_us)
+{
+    if (!margin->is_known || margin_ms < margin->lowest_ms) {
+        margin->lowest_ms = margin_ms;
+        margin->lowest_us = wall_us;
+    }
+    margin->last_ms = margin_ms;
+    margin->is_known = true;
+}
+
+static void count_ecm(struct simc__scs_stream *stream, int64_t margin_ms)
+{
+    const struct simc__scs_environment *environment = &stream->scg->scs->environment;
+    struct simc__scs_ecmg *ecmg = stream->active->channel->ecmg;
+    uint64_t wall_us = environment->wall_us(environment->context);
+    simc__scs_count_stream(stream, SIMC__SCS_STREAM_ECMS);
+    if (margin_ms == SIMC__SCS_MARGIN_UNKNOWN)
+        return;
+    if (stream->stats)
+        simc__metric_observe(stream->stats, 0, SIMC__SCS_STREAM_MARGIN,
+                             margin_ms > 0 ? (uint64_t)margin_ms : 0);
+    note_margin(&stream->margin, margin_ms, wall_us);
+    if (ecmg)
+        note_margin(&ecmg->margin, margin_ms, wall_us);
+}
+
 void simc__scs_stream_ecm(struct simc__scs_stream *stream, uint16_t cp, struct simc_slice datagram,
                           bool is_ts)
 {
@@ -450,11 +476,7 @@ void simc__scs_stream_ecm(struct simc__scs_stream *stream, uint16_t cp, struct s
         return;
     if (!stream->provide.is_priming) {
         int64_t margin_ms = margin_of(stream);
-        bool is_known = margin_ms != SIMC__SCS_MARGIN_UNKNOWN;
-        simc__scs_count_stream(stream, SIMC__SCS_STREAM_ECMS);
-        if (stream->stats && is_known)
-            simc__metric_observe(stream->stats, 0, SIMC__SCS_STREAM_MARGIN,
-                                 margin_ms > 0 ? (uint64_t)margin_ms : 0);
+        count_ecm(stream, margin_ms);
         simc__scs_print_ecm(stream, cp, datagram, margin_ms);
     }
     if (!wanted)

@@ -73,6 +73,18 @@ bool simc__scs_is_ready(const struct simc__scs *scs, char why[SIMC__SCS_WHY_SIZE
 
 /* ---- the status page ---- */
 
+/* Left out until it is known. */
+static void put_margin(const struct simc__scs_margin *margin, struct simc__json *json)
+{
+    if (!margin->is_known)
+        return;
+    simc__json_object(json, "margin_ms");
+    simc__json_int(json, "last", margin->last_ms);
+    simc__json_int(json, "lowest", margin->lowest_ms);
+    simc__json_utc(json, "lowest_at", margin->lowest_us);
+    simc__json_end(json);
+}
+
 static void put_ecmgs(const struct simc__scs *scs, struct simc__json *json)
 {
     simc__json_array(json, "ecmgs");
@@ -105,6 +117,7 @@ static void put_ecmgs(const struct simc__scs *scs, struct simc__json *json)
         simc__json_uint(json, "ecms", simc__metric_total(ecmg->stats, SIMC__SCS_ECMG_ECMS, 0));
         simc__json_uint(json, "timeouts",
                         simc__metric_total(ecmg->stats, SIMC__SCS_ECMG_TIMEOUTS, 0));
+        put_margin(&ecmg->margin, json);
         simc__json_end(json);
     }
     simc__json_end(json);
@@ -123,6 +136,7 @@ static void put_streams(const struct simc__scs_scg *scg, struct simc__json *json
                         stream->spare && stream->spare->state == SIMC__SCS_LANE_OPEN
                             ? stream->spare->channel->conf->name
                             : NULL);
+        put_margin(&stream->margin, json);
         simc__json_end(json);
     }
     simc__json_end(json);

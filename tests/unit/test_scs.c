@@ -120,6 +120,56 @@ START_TEST(several_systems_with_other_delays_share_the_words)
 }
 END_TEST
 
+/* The first number behind a text in the status page, from an offset on. */
+static long long number_behind(const char *page, const char *before, const char *text)
+{
+    const char *at = strstr(page, before);
+    ck_assert_msg(at, "the status has no %s", before);
+    at = strstr(at, text);
+    ck_assert_msg(at, "the status has no %s behind %s", text, before);
+    return strtoll(at + strlen(text), NULL, 10);
+}
+
+START_TEST(the_status_tells_margins)
+{
+    static uint8_t memory[65536];
+    const char *page = (const char *)memory;
+    world_start(world, ALL);
+    world_pass(world, 10 * CP_MS);
+    for (unsigned i = 0; i < 2; i++) {
+        struct simc_writer out = simc_writer(memory, sizeof memory - 1);
+        struct simc__json json;
+        simc__json_init(&json, &out);
+        simc__json_object(&json, NULL);
+        simc__scs_status(world->scs, &json);
+        simc__json_end(&json);
+        unit_expect_error(simc__json_finish(&json), 0);
+        memory[out.at] = '\0';
+        size_t fault_at = 0;
+        ck_assert(unit_json_is_valid(simc_slice(memory, out.at), &fault_at));
+        static const char *const places[] = {"\"name\":\"a1\"", "\"ecm_id\":10", "\"ecm_id\":12"};
+        for (unsigned k = 0; k < UNIT_COUNT(places); k++) {
+            long long last = number_behind(page, places[k], "\"margin_ms\":{\"last\":");
+            long long lowest = number_behind(page, places[k], "\"lowest\":");
+            bool is_b = k == 2;
+            /* What is asked for a margin and a reply time ahead comes back behind reply_ms. */
+            long long usual = is_b ? 2500 + 900 - 300 : 2500 + 600 - 20;
+            ck_assert_int_le(lowest, last);
+            ck_assert_int_ge(last, usual - 100);
+            ck_assert_int_le(last, usual + 100);
+            if (i == 1 && !is_b)
+                ck_assert_int_lt(lowest, usual - 400);
+        }
+        /* For a while the first system is slow, but not too slow. */
+        a1->reply_ms = 550;
+        world_pass(world, 3 * CP_MS);
+        a1->reply_ms = 20;
+        world_pass(world, 3 * CP_MS);
+    }
+    expect_clean("a slow ECMG");
+}
+END_TEST
+
 START_TEST(standby_streams_are_open_and_idle)
 {
     world_start(world, ALL);
@@ -771,6 +821,7 @@ Suite *suite_scs(void)
     tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, several_systems_with_other_delays_share_the_words);
+    tcase_add_test(tests, the_status_tells_margins);
     tcase_add_test(tests, standby_streams_are_open_and_idle);
     tcase_add_test(tests, a_cold_backup_has_no_streams);
     tcase_add_loop_test(tests, a_backup_takes_over_within_the_period, 0, UNIT_COUNT(failures));
