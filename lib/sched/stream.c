@@ -248,15 +248,41 @@ static bool is_due(const struct simc__sched *sched, const struct simc__sched_str
     return sched->now_tick >= simc__sched_request_tick(sched, stream);
 }
 
-/* Whether the ECM of a new question would be there before the decision, with the delays of a change
- * of criteria: a change must not stretch a period. */
+/* When the ECM of the next period is there at the latest, if the ECMG keeps to its time. */
+static uint64_t answer_tick(const struct simc__sched *sched,
+                            const struct simc__sched_stream *stream)
+{
+    uint64_t next = simc__sched_next_n(sched), wait_ms = 0;
+    uint64_t asked = stream->is_asking ? stream->asked_n : message_number(sched, stream) - 1;
+    if (stream->is_asking)
+        wait_ms = simc__sched_less(stream->reply_ms, sched->now_ms + SIMC__SCHED_GUARD_MS);
+    wait_ms += simc__sched_less(next, asked) * stream->reply_time_ms;
+    return sched->now_tick + simc__sched_wait_ticks(sched, wait_ms);
+}
+
+/* True when the ECM of this stream would come in time, but not before an earlier decision. */
+static bool is_overtaken(const struct simc__sched *sched, const struct simc__sched_stream *stream,
+                         uint64_t decision)
+{
+    if (!stream->is_up || stream->has_ecm)
+        return false;
+    uint64_t answer = answer_tick(sched, stream);
+    return answer > decision && answer <= simc__sched_decision(sched);
+}
+
+/* Whether the ECM of a new question, and those of the other streams, would be there before the
+ * decision, with the delays of a change of criteria: a change must not stretch a period. */
 static bool fits(const struct simc__sched *sched, const struct simc__sched_stream *stream)
 {
     if (sched->state != SIMC__SCHED_RUNNING)
         return true;
     uint64_t wait_ticks = simc__sched_wait_ticks(sched, stream->reply_time_ms);
     uint64_t answer = sched->now_tick + wait_ticks + (stream->is_asking ? wait_ticks : 0);
-    return stream->is_up && answer <= simc__sched_decision_with_ac(sched, stream);
+    uint64_t decision = simc__sched_decision_with_ac(sched, stream);
+    bool fit = stream->is_up && answer <= decision;
+    for (unsigned i = 0; i < sched->stream_count && fit; i++)
+        fit = &sched->streams[i] == stream || !is_overtaken(sched, &sched->streams[i], decision);
+    return fit;
 }
 
 /* Wishes that are there when a period becomes the next one are met by it in any case. */
@@ -264,9 +290,12 @@ void simc__sched_wishes_run(struct simc__sched *sched)
 {
     for (unsigned i = 0; i < sched->stream_count; i++) {
         struct simc__sched_stream *stream = &sched->streams[i];
-        if (stream->wish_is_new)
-            stream->wish_waits = stream->has_wish && !fits(sched, stream);
+        if (!stream->wish_is_new)
+            continue;
         stream->wish_is_new = false;
+        stream->wish_waits = stream->has_wish; /* what would be without it is compared with it */
+        if (stream->has_wish && fits(sched, stream))
+            stream->wish_waits = false;
     }
 }
 

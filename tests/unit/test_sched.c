@@ -388,6 +388,39 @@ START_TEST(a_request_leaves_in_time)
 }
 END_TEST
 
+START_TEST(a_change_of_criteria_waits_for_answers_of_others)
+{
+    struct bed bed = bed_new(2);
+    bool wanted;
+    bed_begin(&bed);
+    struct simc__sched_ecmg quick = bed.ecmg;
+    bed.ecmg.status.max_comp_time_ms = 2000;
+    quick.status.has_ac_delay_start = true;
+    quick.status.ac_delay_start_ms = -1000;
+    unit_expect_error(simc__sched_stream_up(bed.sched, 0, &bed.ecmg), 0);
+    unit_expect_error(simc__sched_stream_up(bed.sched, 1, &quick), 0);
+    bed_until(&bed, 28000);
+    bed.mute[0] = true;
+    bed_until(&bed, 28700);
+    /* The slow ECMG has been asked for ECM 101, and may take until 29900. With other criteria of
+     * the quick one, ECM 101 would have to be there by 28900. */
+    ck_assert_ptr_nonnull(bed_find(&bed, SIMC__SCHED_PROVIDE, 0, 101, false));
+    ck_assert_ptr_null(bed_find(&bed, SIMC__SCHED_PROVIDE, 1, 101, false));
+    unit_expect_error(simc__sched_access_criteria(bed.sched, 1, 2, SIMC__SCHED_AT_BOUNDARY, 0), 0);
+    bed_until(&bed, 30800);
+    unit_expect_error(simc__sched_ecm(bed.sched, 0, 101, false, &wanted), 0);
+    bed.mute[0] = false;
+    bed_until(&bed, 60000);
+    ck_assert_uint_eq(bed_alarms(&bed, SIMC__SCHED_ALARM_STRETCHED), 0);
+    expect_start(&bed, 101, 30000);
+    expect_start(&bed, 102, 40000);
+    ck_assert_uint_eq(bed_find(&bed, SIMC__SCHED_PROVIDE, 1, 101, false)->ac, 1);
+    ck_assert_uint_eq(bed_find(&bed, SIMC__SCHED_PROVIDE, 1, 102, false)->ac, 2);
+    expect_window(&bed, 1, 102, 39000, 50000);
+    simc__sched_free(bed.sched);
+}
+END_TEST
+
 START_TEST(criteria_are_sent_as_the_transfer_mode_says)
 {
     for (unsigned mode = 0; mode < 2; mode++) {
@@ -459,8 +492,8 @@ START_TEST(each_period_has_the_whole_policy_on_loss)
      * stretch were over. */
     unit_expect_error(simc__sched_ecm(bed.sched, 0, 102, false, &wanted), 0);
     bed.ecmg.status.delay_start_ms = -20000;
-    bed.ecmg.status.min_cp_duration_100ms = 120;
     unit_expect_error(simc__sched_stream_up(bed.sched, 0, &bed.ecmg), 0);
+    simc__sched_cp_floor(bed.sched, 120);
     bed_until(&bed, 56999);
     expect_start(&bed, 102, 44100);
     simc__sched_status(bed.sched, &status);
@@ -701,6 +734,7 @@ Suite *suite_sched(void)
     tcase_add_test(tables, a_floor_of_others_raises_the_period_with_an_alarm);
     tcase_add_test(tables, a_boundary_meets_an_event_by_a_longer_period);
     tcase_add_test(tables, a_request_leaves_in_time);
+    tcase_add_test(tables, a_change_of_criteria_waits_for_answers_of_others);
     tcase_add_test(tables, criteria_are_sent_as_the_transfer_mode_says);
     tcase_add_test(tables, loss_goes_through_its_steps);
     tcase_add_test(tables, each_period_has_the_whole_policy_on_loss);
