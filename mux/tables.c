@@ -11,7 +11,7 @@ enum {
     SECTIONS_MAX = 256,
     LOOP_SIZE = 2048,
     SI_GAP_MS = 25,
-    SDT_WAIT_MS = 3000,
+    SDT_WAIT_MS = 2000,
     PAT_WAIT_MS = 2000
 };
 
@@ -430,15 +430,20 @@ static int build_sdt(struct simc__mux *mux, const void *subject, unsigned versio
     return simc_sdt_build(out, &sdt, version, services, count);
 }
 
+/* At the start the SDT waits a moment until the names of all services are known, so that it does
+ * not change at once. */
 static bool wants_sdt(const struct simc__mux *mux)
 {
-    bool is_known = mux->tick >= simc__mux_ms(SDT_WAIT_MS);
+    bool is_known = true;
     bool has_service = false;
     for (uint32_t i = 0; i < mux->service_count; i++) {
         const struct simc__mux_service *service = mux->services[i];
+        const struct simc__mux_program *program =
+            simc__mux_program_find(mux->inputs[service->input], service->number);
         has_service = has_service || service->is_present;
-        is_known = is_known || mux->inputs[service->input]->has_network;
+        is_known = is_known && service->is_present && program && program->has_sdt;
     }
+    is_known = is_known || mux->sdt.is_on || mux->tick >= simc__mux_ms(SDT_WAIT_MS);
     return !mux->config->no_sdt && has_service && is_known;
 }
 
