@@ -309,6 +309,13 @@ static const struct simc__conf_row pid_item = {.type = SIMC__CONF_UINT,
                                                .hex_digits = 4,
                                                .example = "0x0103"};
 
+static const struct simc__conf_choice hold_choices[] = {
+    {"nothing", SIMC__MUX_HOLD_NOTHING, "it is clear until the SCS has it scrambled"},
+    {"until-scrambled", SIMC__MUX_HOLD_UNTIL_SCRAMBLED, "it waits for its first control word"},
+    {"while-clear", SIMC__MUX_HOLD_WHILE_CLEAR, "it is never clear, even by order of the SCS"},
+    {NULL, 0, NULL},
+};
+
 static const struct simc__conf_row service_rows[] = {
     {.name = "input",
      .type = SIMC__CONF_TEXT,
@@ -379,6 +386,15 @@ static const struct simc__conf_row service_rows[] = {
      .fallback = "null",
      .reloadable = true,
      .help = "likewise"},
+    {.name = "hold_back",
+     .type = SIMC__CONF_CHOICE,
+     SIMC__CONF_AT(simc__muxd_service_conf, hold_back),
+     SIMC__CONF_HAS(simc__muxd_service_conf, has_hold_back),
+     .choices = hold_choices,
+     .null_allowed = true,
+     .fallback = "null",
+     .reloadable = true,
+     .help = "what is not sent, so as not to be clear; null: as the multiplex says"},
 };
 
 static const struct simc__conf_table service_table = {
@@ -603,8 +619,7 @@ static const struct simc__conf_row multiplex_rows[] = {
      SIMC__CONF_AT(simc__muxd_multiplex_conf, pass_services),
      .fallback = "false",
      .reloadable = true,
-     .help = "all services of all inputs, with all other PIDs; the list only changes names and "
-             "PIDs"},
+     .help = "all services and PIDs of all inputs; the list only changes names and PIDs"},
     {.name = "services",
      .type = SIMC__CONF_LIST,
      SIMC__CONF_LIST_AT(simc__muxd_multiplex_conf, services),
@@ -613,6 +628,13 @@ static const struct simc__conf_row multiplex_rows[] = {
      .fallback = "[]",
      .reloadable = true,
      .help = "the services of the output"},
+    {.name = "hold_back",
+     .type = SIMC__CONF_CHOICE,
+     SIMC__CONF_AT(simc__muxd_multiplex_conf, hold_back),
+     .choices = hold_choices,
+     .fallback = "nothing",
+     .reloadable = true,
+     .help = "what services that do not say it hold back; tables go on; docs/muxd.md"},
     {.name = "source_ca",
      .type = SIMC__CONF_CHOICE,
      SIMC__CONF_AT(simc__muxd_multiplex_conf, source_ca),
@@ -649,8 +671,7 @@ static const struct simc__conf_row multiplex_rows[] = {
      .max = STATICS_MAX,
      .item = &static_item,
      .fallback = "[]",
-     .help = "for laboratories: services that are scrambled with control words of a file, without "
-             "any SCS"},
+     .help = "for laboratories: services scrambled with control words of a file, without any SCS"},
     {.name = "use_link",
      .type = SIMC__CONF_BOOL,
      SIMC__CONF_AT(simc__muxd_multiplex_conf, use_link),

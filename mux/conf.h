@@ -55,6 +55,8 @@ struct simc__muxd_service_conf {
     uint16_t *drop;
     size_t drop_count;
     const char *name, *provider; /* NULL: as in the input */
+    bool has_hold_back;
+    uint8_t hold_back; /* enum simc__mux_hold */
 };
 
 struct simc__muxd_emm_conf {
@@ -90,6 +92,7 @@ struct simc__muxd_multiplex_conf {
     bool pass_services; /* all of all inputs */
     struct simc__muxd_service_conf *services;
     size_t services_count;
+    uint8_t hold_back; /* enum simc__mux_hold */
     uint8_t source_ca; /* enum simc__mux_source_ca */
     struct simc__muxd_emm_conf *emms;
     size_t emms_count;

@@ -22,7 +22,42 @@ static void note_change(struct simc__mux *mux, struct simc__mux_input *input)
 
 /* ---- PAT ---- */
 
-/* A PAT of one section is the whole list. Of one with several sections each adds what it names. */
+/* Counts a section of the PAT. @return true: all of them have come, which ends the round. */
+static bool end_round(struct simc__mux_input *input, const struct simc_section *section)
+{
+    if (section->version != input->pat_version || section->last_number != input->pat_last) {
+        input->pat_version = section->version;
+        input->pat_last = section->last_number;
+        memset(input->pat_seen, 0, sizeof input->pat_seen);
+    }
+    input->pat_seen[section->number / 32] |= UINT32_C(1) << section->number % 32;
+    for (unsigned i = 0; i <= section->last_number; i++)
+        if (!(input->pat_seen[i / 32] & UINT32_C(1) << i % 32))
+            return false;
+    memset(input->pat_seen, 0, sizeof input->pat_seen);
+    return true;
+}
+
+/* Leaves out what no section of the last rounds has named: a section that was changed without a new
+ * version may have come before those that now name its programmes. */
+static bool drop_unnamed(struct simc__mux_input *input)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < input->program_count; i++) {
+        if ((uint8_t)(input->pat_round - input->programs[i].pat_round) > 1)
+            continue;
+        if (kept != i)
+            input->programs[kept] = input->programs[i];
+        kept++;
+    }
+    bool is_changed = kept != input->program_count;
+    input->program_count = kept;
+    input->pat_round++;
+    return is_changed;
+}
+
+/* A PAT of one section is the whole list. Of one with several sections each adds what it names, and
+ * what is named no longer goes when all of them have come twice. */
 static void read_pat(struct simc__mux *mux, struct simc__mux_input *input,
                      const struct simc_section *section)
 {
@@ -64,12 +99,15 @@ static void read_pat(struct simc__mux *mux, struct simc__mux_input *input,
             *program = (struct simc__mux_program){.number = entry.program};
             is_changed = true;
         }
+        program->pat_round = input->pat_round;
         if (program->pmt_pid != entry.pid) {
             program->pmt_pid = entry.pid;
             program->has_pmt = false;
             is_changed = true;
         }
     }
+    if (end_round(input, section) && drop_unnamed(input))
+        is_changed = true;
     if (has_overflow && !input->has_overflow)
         simc__mux_alarm_raise(mux, simc__mux_alarm_of_input(SIMC__MUX_ALARM_TOO_MANY, input->index),
                               0, "input \"%s\" has more than %u programmes; raise the limit",

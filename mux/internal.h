@@ -9,7 +9,9 @@
 enum {
     SIMC__MUX_SEGMENTS = 1024,    /* runs of equally spaced packets of an input; a power of two */
     SIMC__MUX_PERIODS_AHEAD = 32, /* changes of an SCG that are ordered and not begun */
-    SIMC__MUX_WINDOWS = 24,       /* windows of an ECM stream that are not over */
+    /* Windows of an ECM stream that are not over: one for each period ahead, that of the period on
+     * air, and those before it whose end is late. */
+    SIMC__MUX_WINDOWS = SIMC__MUX_PERIODS_AHEAD + 8,
     SIMC__MUX_REPORTS = 4096,
     SIMC__MUX_ALARMS = 64,
     SIMC__MUX_PMT_PACKETS = 6, /* 1024 bytes and a pointer_field */
@@ -116,6 +118,7 @@ struct simc__mux_clock {
 enum simc__mux_kind {
     SIMC__MUX_KIND_DROP,     /* goes nowhere */
     SIMC__MUX_KIND_SKIP,     /* goes nowhere and need not even be kept: of a programme not chosen */
+    SIMC__MUX_KIND_HELD,     /* to `out` when it is scrambled; until then nowhere */
     SIMC__MUX_KIND_PASS,     /* to `out` */
     SIMC__MUX_KIND_PSI,      /* to the assembler `watch` */
     SIMC__MUX_KIND_PSI_PASS, /* to both */
@@ -141,6 +144,7 @@ struct simc__mux_program {
     uint16_t sdt_size;
     bool has_sdt, eit_schedule, eit_pf, free_ca_mode;
     uint8_t running_status;
+    uint8_t pat_round; /* of the PAT that named it last */
     uint8_t pmt[SIMC_PSI_SIZE_MAX];
     uint8_t sdt[SIMC__MUX_SDT_SIZE];
 };
@@ -189,6 +193,9 @@ struct simc__mux_input {
     struct simc__mux_program *programs;
     uint32_t program_count, program_limit;
     bool has_pat, has_overflow;
+    /* A PAT of several sections is a list as soon as all of them have come: a round. */
+    uint8_t pat_round, pat_version, pat_last;
+    uint32_t pat_seen[8]; /* sections of this round (bits) */
     uint16_t ts_id, network_id, nit_pid;
     bool has_network;
     uint16_t cat_size;
@@ -264,7 +271,9 @@ struct simc__mux_service {
     uint16_t pmt_pid;    /* 0: none yet */
     uint16_t pcr_in, pcr_out;
     bool is_present;
-    bool has_conflict; /* an explicit PID of it is taken */
+    bool has_conflict;  /* an explicit PID of it is taken */
+    bool is_held;       /* a component of it is held back... */
+    uint64_t held_tick; /* ...since then */
     uint8_t component_count;
     struct simc__mux_component components[SIMC__SCS_MUX_COMPONENTS_MAX];
     struct simc__mux_table pmt;
@@ -354,6 +363,7 @@ struct simc__mux_scg {
     uint64_t start_tick;
     uint64_t length; /* of the period before, ticks; 0: not known */
     bool was_scrambled;
+    bool was_complete; /* everything that it names was there once */
     uint64_t end_tick; /* when scrambling ended */
     bool is_waiting;   /* a period without word should have begun: `waiting` */
     struct simc__mux_change_of_period waiting;
@@ -558,6 +568,14 @@ void simc__mux_slot_rate(struct simc__mux *mux);
 struct simc__mux_scg *simc__mux_scg_find(const struct simc__mux *mux, uint32_t scg_id);
 void simc__mux_scg_free(struct simc__mux *mux, struct simc__mux_scg *scg);
 void simc__mux_scg_assign(struct simc__mux *mux);
+/* The alarm of a group whose services or components are not all there. */
+void simc__mux_scg_tell_gone(struct simc__mux *mux, const struct simc__mux_scg *scg);
+/* hold.c: holds back what would be clear and must not be. To be called when SCGs begin, end or
+ * come, and behind simc__mux_scg_assign(). */
+void simc__mux_hold(struct simc__mux *mux);
+/* True when nothing of the group is sent now. */
+bool simc__mux_scg_is_held(const struct simc__mux *mux, const struct simc__mux_scg *scg);
+void simc__mux_look_at_held(struct simc__mux *mux, uint64_t tick);
 /* period.c */
 void simc__mux_period_fire(struct simc__mux *mux, struct simc__mux_scg *scg, uint64_t tick);
 void simc__mux_period_arm(struct simc__mux *mux, struct simc__mux_scg *scg);

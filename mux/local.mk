@@ -7,6 +7,7 @@ libsimc_mux_la_SOURCES = \
 	%D%/emit.c \
 	%D%/engine.c \
 	%D%/follow.c \
+	%D%/hold.c \
 	%D%/input.c \
 	%D%/internal.h \
 	%D%/mux.h \

@@ -141,6 +141,7 @@ static void fill_service(struct simc__mux_service_config *out,
     out->drops = in->drop;
     out->name = in->name;
     out->provider = in->provider;
+    out->hold = in->has_hold_back ? (enum simc__mux_hold)in->hold_back : SIMC__MUX_HOLD_DEFAULT;
 }
 
 static void fill_emm(struct simc__mux_emm_config *out, const struct simc__muxd_emm_conf *in)
@@ -166,6 +167,7 @@ static int fill(struct simc__mux_config *out, struct parts *parts,
         .bitrate = conf->has_bitrate ? conf->bitrate : 0,
         .choice = conf->pass_services ? SIMC__MUX_TRANSPARENT : SIMC__MUX_SELECT,
         .source_ca = (enum simc__mux_source_ca)conf->source_ca,
+        .hold = (enum simc__mux_hold)conf->hold_back,
         .ts_id = conf->has_ts_id ? conf->ts_id : SIMC__MUX_ANY,
         .network_id = conf->has_network_id ? conf->network_id : SIMC__MUX_ANY,
         .no_sdt = !conf->psi.sdt,

@@ -69,6 +69,19 @@ enum simc__mux_source_ca {
     SIMC__MUX_SOURCE_CA_KEEP,
 };
 
+/* What is held back of a service, so that it is not seen in the clear. Tables go on, and components
+ * that carry sections. A component that no SCG names passes as soon as an SCG of its service has
+ * had a control word in force. */
+enum simc__mux_hold {
+    SIMC__MUX_HOLD_DEFAULT, /* of a service: as the configuration's `hold`; of that: NOTHING */
+    SIMC__MUX_HOLD_NOTHING, /* it is clear until the SCS has it scrambled */
+    SIMC__MUX_HOLD_UNTIL_SCRAMBLED, /* until the first control word of its SCG is in force; from
+                                     * then on the SCS may end scrambling. One whose SCG is removed,
+                                     * or defined anew with another cipher, is held back again */
+    SIMC__MUX_HOLD_WHILE_CLEAR,     /* whenever no control word is in force, even if the SCS orders
+                                     * that it is clear */
+};
+
 /* Tables of an input that pass as they are (bits). Each PID passes from one input only: the first
  * of the list that has its bit. */
 enum simc__mux_pass {
@@ -114,6 +127,7 @@ struct simc__mux_service_config {
     const uint16_t *drops; /* components (PIDs in the input) that are left out */
     const char *name;      /* UTF-8, for the SDT; NULL: as in the input */
     const char *provider;  /* likewise */
+    enum simc__mux_hold hold;
 };
 
 /* A row of the CAT, for EMM PIDs that no source of simc__mux_source_add() announces. */
@@ -162,6 +176,7 @@ struct simc__mux_config {
     uint32_t ecm_bytes_limit; /* ECMs kept for one SCG, bytes; 0: 1 MiB */
     enum simc_short_tsc short_tsc;
     const char *aes_engine, *csa_engine; /* see simulcrypt/scramble.h; NULL: the fastest */
+    enum simc__mux_hold hold; /* of services that do not say it, and of those without a row */
     struct simc__mux_psi_config psi;
     uint32_t input_count, service_count, emm_count;
     const struct simc__mux_input_config *inputs;
@@ -345,7 +360,8 @@ int simc__mux_source_status(const struct simc__mux *mux, uint32_t source,
     ROW(SOURCE_LATE, 73, "packets of a source do not find room at their rate")            \
     ROW(PSI_LATE, 74, "tables or PCRs do not find room at their repetition period")       \
     ROW(STALLED, 75, "the program did not run for a while; packets were left out")        \
-    ROW(TOO_MANY, 76, "more programmes than program_limit are in an input")
+    ROW(TOO_MANY, 76, "more programmes than program_limit are in an input")               \
+    ROW(HELD_BACK, 77, "a service is held back, because it would be in the clear")
 
 #define SIMC__MUX_ALARM_ENUM(name, number, text) SIMC__MUX_ALARM_##name = number,
 enum simc__mux_alarm_type { SIMC__MUX_ALARM_ROWS(SIMC__MUX_ALARM_ENUM) };
@@ -402,7 +418,8 @@ enum simc__mux_class { SIMC__MUX_CLASS_ROWS(SIMC__MUX_CLASS_ENUM) SIMC__MUX_CLAS
     ROW(ORDERS_REFUSED, "orders_refused", "orders that could not be obeyed")                   \
     ROW(REPORTS_LOST, "reports_lost", "reports that nobody took in time")                      \
     ROW(ALARMS_LOST, "alarms_lost", "alarms over the number that is kept")                     \
-    ROW(PSI_CHANGES, "psi_changes", "new versions of tables of the output")
+    ROW(PSI_CHANGES, "psi_changes", "new versions of tables of the output")                    \
+    ROW(PACKETS_HELD, "packets_held", "packets held back, because they would have been clear")
 
 #define SIMC__MUX_COUNTER_ENUM(name, word, text) SIMC__MUX_COUNTER_##name,
 enum simc__mux_counter { SIMC__MUX_COUNTER_ROWS(SIMC__MUX_COUNTER_ENUM) SIMC__MUX_COUNTER_COUNT };
@@ -466,6 +483,7 @@ struct simc__mux_service_status {
     uint8_t pmt_version;
     uint8_t component_count;
     bool is_scrambled;
+    bool is_held;    /* a component of it is held back */
     uint32_t scg_id; /* of the programme, SIMC__MUX_NONE: none */
     uint64_t bitrate;
     uint64_t pcr_interval_max; /* ticks, last second */

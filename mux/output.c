@@ -127,6 +127,7 @@ static inline bool emit_input(struct simc__mux *mux, struct simc__mux_input *inp
     if (SIMC_UNLIKELY(route->kind != SIMC__MUX_KIND_PASS)) {
         if (route->kind >= SIMC__MUX_KIND_PSI)
             simc__mux_follow(mux, input, &input->watches[route->watch], from);
+        mux->counters[SIMC__MUX_COUNTER_PACKETS_HELD] += route->kind == SIMC__MUX_KIND_HELD;
         return false;
     }
     struct simc__mux_out *out = &mux->outs[route->out];

@@ -106,6 +106,7 @@ static void put_services(const struct simc__muxd_multiplex *multiplex, struct si
         simc__json_uint(json, "pmt_version", status.pmt_version);
         simc__json_uint(json, "components", status.component_count);
         simc__json_bool(json, "scrambled", status.is_scrambled);
+        simc__json_bool(json, "held_back", status.is_held);
         if (status.scg_id == SIMC__MUX_NONE)
             simc__json_null(json, "scg");
         else

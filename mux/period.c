@@ -70,8 +70,7 @@ static bool set_key(struct simc__mux *mux, struct simc__mux_scg *scg, uint8_t pa
 
 static void end_scrambling(struct simc__mux *mux, struct simc__mux_scg *scg, uint64_t tick)
 {
-    if (scg->is_on)
-        scg->report = SIMC__SCS_MUX_REPORT_CLEAR + 1;
+    bool was_on = scg->is_on;
     scg->is_on = false;
     scg->is_waiting = false;
     scg->end_tick = tick;
@@ -79,6 +78,13 @@ static void end_scrambling(struct simc__mux *mux, struct simc__mux_scg *scg, uin
         simc__mux_scramble_jobs(mux);
     simc_scrambler_key_wipe(mux->scrambler, scg->index, SIMC_PARITY_EVEN);
     simc_scrambler_key_wipe(mux->scrambler, scg->index, SIMC_PARITY_ODD);
+    if (!was_on)
+        return;
+    simc__mux_hold(mux);
+    scg->report = SIMC__SCS_MUX_REPORT_CLEAR + 1;
+    /* There will be no first packet to tell it of. */
+    if (simc__mux_scg_is_held(mux, scg))
+        simc__mux_period_first(mux, scg, tick);
 }
 
 static void begin_period(struct simc__mux *mux, struct simc__mux_scg *scg,
@@ -97,12 +103,15 @@ static void begin_period(struct simc__mux *mux, struct simc__mux_scg *scg,
         scg->waiting = *change;
         return;
     }
-    if (scg->is_on)
+    bool was_on = scg->is_on;
+    if (was_on)
         scg->length = tick - scg->start_tick;
     scg->is_on = true;
     scg->is_waiting = false;
     scg->was_scrambled = true;
     mux->was_scrambled = true;
+    if (!was_on)
+        simc__mux_hold(mux);
     scg->cp = change->cp;
     scg->parity = change->parity;
     scg->start_tick = tick;

@@ -36,8 +36,6 @@ int simc__mux_services_reserve(struct simc__mux *mux, uint32_t count)
 {
     if (count <= mux->service_limit)
         return 0;
-    if (simc__mux_timers_reserve(mux, 2 * (count - mux->service_limit)))
-        return SIMC_ENOMEM;
     struct simc__mux_service **services = (struct simc__mux_service **)simc_realloc(
         mux->services, count * sizeof(struct simc__mux_service *));
     if (!services)
@@ -53,8 +51,12 @@ int simc__mux_services_reserve(struct simc__mux *mux, uint32_t count)
             (struct simc__mux_service *)simc_calloc(1, sizeof(struct simc__mux_service));
         struct simc__mux_pcr *pcr =
             (struct simc__mux_pcr *)simc_calloc(1, sizeof(struct simc__mux_pcr));
-        if (!service || !pcr ||
-            simc__mux_table_init(mux, &service->pmt, SIMC_PID_NULL, SIMC_PSI_SIZE_MAX)) {
+        bool has_table =
+            service && pcr &&
+            simc__mux_table_init(mux, &service->pmt, SIMC_PID_NULL, SIMC_PSI_SIZE_MAX) == 0;
+        if (!has_table || simc__mux_timers_reserve(mux, 2)) {
+            if (has_table)
+                simc__mux_table_fini(mux, &service->pmt);
             simc_free(service);
             simc_free(pcr);
             return SIMC_ENOMEM;
@@ -387,6 +389,14 @@ static void watch_tables(struct simc__mux_input *input)
     }
 }
 
+static bool holds_back(const struct simc__mux *mux)
+{
+    bool holds = mux->config->hold > SIMC__MUX_HOLD_NOTHING;
+    for (uint32_t i = 0; i < mux->config->service_count; i++)
+        holds = holds || mux->config->services[i].hold > SIMC__MUX_HOLD_NOTHING;
+    return holds;
+}
+
 /* What no service names. */
 static void pass_rest(struct simc__mux *mux, struct simc__mux_input *input)
 {
@@ -401,8 +411,9 @@ static void pass_rest(struct simc__mux *mux, struct simc__mux_input *input)
     };
     bool drops_ca = mux->config->source_ca == SIMC__MUX_SOURCE_CA_DROP;
     /* Which PIDs no programme names is known when all of them have told theirs. */
-    bool is_known = input->has_pat || mux->config->choice == SIMC__MUX_TRANSPARENT;
-    for (uint32_t p = 0; mux->config->choice == SIMC__MUX_SELECT && p < input->program_count; p++)
+    bool matters = mux->config->choice == SIMC__MUX_SELECT || holds_back(mux);
+    bool is_known = input->has_pat || !matters;
+    for (uint32_t p = 0; matters && p < input->program_count; p++)
         is_known = is_known && input->programs[p].has_pmt;
     for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
         for (unsigned pid = rows[row].first;
@@ -606,6 +617,7 @@ void simc__mux_route(struct simc__mux *mux)
     }
     assign_pcrs(mux);
     simc__mux_scg_assign(mux);
+    simc__mux_hold(mux);
     note_services(mux);
     tell_conflict(mux);
 }

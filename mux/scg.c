@@ -66,6 +66,19 @@ static unsigned assign(struct simc__mux *mux, const struct simc__mux_scg *scg,
     return row->component_count > found ? row->component_count - found : 0;
 }
 
+void simc__mux_scg_tell_gone(struct simc__mux *mux, const struct simc__mux_scg *scg)
+{
+    struct simc__mux_alarm_key key = simc__mux_alarm_of_scg(SIMC__SCS_MUX_ALARM_SERVICE_GONE,
+                                                            scg->scg_id, SIMC__MUX_STREAM_NONE);
+    if (scg->is_incomplete)
+        simc__mux_alarm_raise(mux, key, 0,
+                              "a service or component of SCG %u \"%s\" is not in the multiplex; it "
+                              "is scrambled as soon as it appears",
+                              scg->scg_id, scg->name);
+    else
+        simc__mux_alarm_clear(mux, key);
+}
+
 void simc__mux_scg_assign(struct simc__mux *mux)
 {
     /* Groups of whole programmes first: those of components take theirs out of them. */
@@ -82,15 +95,10 @@ void simc__mux_scg_assign(struct simc__mux *mux)
                     scg->is_incomplete = true;
             if (level == 0)
                 continue;
-            struct simc__mux_alarm_key key = simc__mux_alarm_of_scg(
-                SIMC__SCS_MUX_ALARM_SERVICE_GONE, scg->scg_id, SIMC__MUX_STREAM_NONE);
-            if (scg->is_incomplete)
-                simc__mux_alarm_raise(mux, key, 0,
-                                      "a service or component of SCG %u \"%s\" is not in the "
-                                      "multiplex; it is scrambled as soon as it appears",
-                                      scg->scg_id, scg->name);
-            else
-                simc__mux_alarm_clear(mux, key);
+            /* At the start the tables are still on their way; second.c looks again. */
+            if (!scg->is_incomplete || scg->was_complete)
+                simc__mux_scg_tell_gone(mux, scg);
+            scg->was_complete = scg->was_complete || !scg->is_incomplete;
         }
     }
 }
@@ -301,6 +309,8 @@ static void take_streams(struct simc__mux *mux, struct simc__mux_scg *scg,
         simc__mux_player_fini(mux, &scg->players[i]);
     simc_free(scg->players);
     scg->players = players;
+    if (scg->stream_count > wanted->stream_count)
+        mux->timer_count -= (uint32_t)scg->stream_count - wanted->stream_count;
     scg->stream_count = wanted->stream_count;
     scg->ecm_bytes = 0;
     for (unsigned i = 0; i < scg->stream_count; i++) {
@@ -353,6 +363,7 @@ static int create(struct simc__mux *mux, const struct simc__scs_mux_scg *wanted,
     scg->timer.kind = SIMC__MUX_TIMER_PERIOD;
     int error = make(mux, wanted, scg);
     if (error) {
+        mux->timer_count--;
         simc_free(scg);
         return error;
     }
@@ -409,6 +420,29 @@ int simc__mux_remove(struct simc__mux *mux, uint32_t scg_id)
     return 0;
 }
 
+/* Control words and ECMs of another cipher, or of a laboratory, are of no use. */
+static void forget(struct simc__mux *mux, struct simc__mux_scg *scg)
+{
+    if (scg->jobs)
+        simc__mux_scramble_jobs(mux);
+    for (unsigned i = 0; i < scg->stream_count; i++) {
+        simc__mux_player_stop(mux, &scg->players[i], true);
+        simc__mux_player_fini(mux, &scg->players[i]);
+    }
+    clear_alarms(mux, scg);
+    simc__mux_timer_stop(mux, &scg->timer);
+    simc_scrambler_key_wipe(mux->scrambler, scg->index, SIMC_PARITY_EVEN);
+    simc_scrambler_key_wipe(mux->scrambler, scg->index, SIMC_PARITY_ODD);
+    simc_wipe(scg->words, sizeof scg->words);
+    scg->ahead_count = 0;
+    scg->ecm_bytes = 0;
+    scg->is_on = scg->is_waiting = scg->was_scrambled = scg->is_static = false;
+    scg->report = 0;
+    scg->start_tick = scg->length = scg->end_tick = scg->static_period = 0;
+    scg->planned_tick = 0;
+    simc__mux_scg_signal(mux, scg);
+}
+
 static void tell(const struct simc__mux *mux, const struct simc__mux_scg *scg,
                  struct simc__scs_mux_defined *defined)
 {
@@ -441,17 +475,16 @@ static int define(struct simc__mux *mux, const struct simc__scs_mux_scg *wanted,
     int error = check(mux, wanted, scg, &fault);
     if (error)
         return error;
-    if (scg && (scg->scrambling_mode != wanted->scrambling_mode || scg->is_static != is_static)) {
-        /* Control words of another cipher are of no use. */
-        error = simc__mux_remove(mux, scg->scg_id);
-        scg = NULL;
-    }
-    if (error)
-        return error;
     *made = scg;
     if (!scg)
         return create(mux, wanted, made);
-    return is_alike(scg, wanted) ? 0 : make(mux, wanted, scg);
+    bool is_other = scg->scrambling_mode != wanted->scrambling_mode || scg->is_static != is_static;
+    if (!is_other && is_alike(scg, wanted))
+        return 0;
+    error = make(mux, wanted, scg);
+    if (!error && is_other)
+        forget(mux, scg);
+    return error;
 }
 
 int simc__mux_define(struct simc__mux *mux, const struct simc__scs_mux_scg *wanted,

@@ -114,6 +114,8 @@ static void look_at_scg(struct simc__mux *mux, struct simc__mux_scg *scg, uint64
 {
     for (unsigned i = 0; i < scg->stream_count; i++)
         look_at_player(mux, &scg->players[i], tick);
+    if (tick > simc__mux_ms(SERVICE_WAIT_MS))
+        simc__mux_scg_tell_gone(mux, scg);
     uint64_t length = tick > scg->start_tick ? tick - scg->start_tick : 0;
     struct simc__mux_alarm_key key =
         simc__mux_alarm_of_scg(SIMC__SCS_MUX_ALARM_STRETCHED, scg->scg_id, SIMC__MUX_STREAM_NONE);
@@ -226,6 +228,7 @@ void simc__mux_second_fire(struct simc__mux *mux, uint64_t tick)
             look_at_scg(mux, mux->scgs[i], tick);
     look_at_tables(mux, tick);
     look_for_services(mux, tick);
+    simc__mux_look_at_held(mux, tick);
     look_at_sources(mux, tick);
     simc__mux_alarms_expire(mux);
     if (tick < PSI_SECONDS * SIMC__MUX_SECOND)

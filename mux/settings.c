@@ -59,8 +59,9 @@ static int check_numbers(struct simc__mux_config *config, char why[SIMC__MUX_TEX
     if (config->pid_first == 0)
         config->pid_first = 0x0200;
     if (config->rate > SIMC__MUX_REPLACE || config->choice > SIMC__MUX_TRANSPARENT ||
-        config->source_ca > SIMC__MUX_SOURCE_CA_KEEP || config->psi.version_first > 31 ||
-        config->ecm_pid_first >= SIMC_PID_NULL || config->pid_first >= SIMC_PID_NULL ||
+        config->source_ca > SIMC__MUX_SOURCE_CA_KEEP || config->hold > SIMC__MUX_HOLD_WHILE_CLEAR ||
+        config->psi.version_first > 31 || config->ecm_pid_first >= SIMC_PID_NULL ||
+        config->pid_first >= SIMC_PID_NULL ||
         (config->ts_id > UINT16_MAX && config->ts_id != SIMC__MUX_ANY) ||
         (config->network_id > UINT16_MAX && config->network_id != SIMC__MUX_ANY))
         return fault(why, "a mode, version, PID, transport_stream_id or original_network_id is out "
@@ -123,6 +124,7 @@ static int check_services(const struct simc__mux_config *config, char why[SIMC__
         const struct simc__mux_service_config *service = &config->services[i];
         bool is_good = service->input < config->input_count && service->service_id != 0 &&
                        (service->pmt_pid == 0 || is_free_pid(service->pmt_pid));
+        is_good = is_good && service->hold <= SIMC__MUX_HOLD_WHILE_CLEAR;
         maps += service->map_count + service->drop_count;
         is_good = is_good && maps <= SIMC__MUX_PID_MAPS_MAX;
         for (uint32_t m = 0; is_good && m < service->map_count; m++) {

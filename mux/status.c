@@ -110,6 +110,7 @@ int simc__mux_service_status(const struct simc__mux *mux, uint32_t index,
         .is_present = service->is_present,
         .pmt_version = service->pmt.version,
         .component_count = service->component_count,
+        .is_held = service->is_held,
         .scg_id = SIMC__MUX_NONE,
         .bitrate = service->bitrate,
     };

@@ -6,6 +6,7 @@ unit_tests_SOURCES += \
 	%D%/unit/mux_rig.h \
 	%D%/unit/test_mux_basic.c \
 	%D%/unit/test_mux_clock.c \
+	%D%/unit/test_mux_hold.c \
 	%D%/unit/test_mux_orders.c \
 	%D%/unit/test_mux_route.c
 # In front of what it needs: libsimc-scramble.la stands in the list of tests/streams.mk, too.
