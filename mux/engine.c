@@ -283,10 +283,11 @@ static void take_inputs(struct simc__mux *mux, struct simc__mux_input **inputs, 
 /* New memory for tables of a longer list of services; what is on air stays. */
 static int grow(struct simc__mux *mux, uint32_t services)
 {
-    if (services <= mux->service_limit)
-        return 0;
     struct simc__mux_table sdt;
     uint32_t size = services * SDT_SERVICE_SIZE + TABLE_SIZE;
+    /* Not by service_limit: a change that failed may have raised that one alone. */
+    if (size <= mux->scratch_size)
+        return 0;
     uint8_t *scratch =
         (uint8_t *)simc_alloc(size + (size_t)(services + 1) * 2 * SIMC__MUX_SDT_SIZE);
     if (!scratch || simc__mux_table_init(mux, &sdt, SIMC_PID_SDT, size)) {
