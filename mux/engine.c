@@ -304,6 +304,8 @@ static int grow(struct simc__mux *mux, uint32_t services)
     mux->scratch_size = size;
     simc__mux_table_off(mux, &mux->sdt);
     sdt.version = mux->sdt.version;
+    sdt.is_sent = mux->sdt.is_sent;
+    sdt.free_tick = mux->sdt.free_tick;
     sdt.size = mux->sdt.size;
     memcpy(sdt.sections, mux->sdt.sections, mux->sdt.size);
     sdt.is_spread = true;

@@ -242,6 +242,7 @@ struct simc__mux_table {
     uint32_t count, count_limit; /* packets */
     uint8_t version;
     bool is_on;
+    bool is_sent;       /* a packet of this version has left */
     bool is_spread;     /* its sections keep 25 ms between them [300468 5.1.4] */
     bool is_stale;      /* is_spread: something has changed, which waits for free_tick */
     uint64_t free_tick; /* is_spread: not before this tick the next section */

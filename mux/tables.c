@@ -64,6 +64,7 @@ bool simc__mux_table_emit(struct simc__mux *mux, struct simc__mux_table *table, 
         return false;
     }
     memcpy(packet, table->packets + (size_t)item->packet_at * SIMC_TS_SIZE, SIMC_TS_SIZE);
+    table->is_sent = true;
     if (item->packet_at == 0 && tick - item->grid_tick > item->late_max)
         item->late_max = tick - item->grid_tick;
     if (table->is_spread)
@@ -134,7 +135,8 @@ static bool update(struct simc__mux *mux, struct simc__mux_table *table, uint16_
     table->period = simc__mux_ms(period_ms);
     if (is_same && !is_moved && table->is_on)
         return true;
-    if (!is_same && table->size > 0) {
+    /* Several changes before a packet of the first has left are one. */
+    if (!is_same && table->size > 0 && table->is_sent) {
         table->version = (uint8_t)((table->version + 1) % 32);
         mux->counters[SIMC__MUX_COUNTER_PSI_CHANGES]++;
         out = simc_writer(mux->scratch, mux->scratch_size);
@@ -142,6 +144,7 @@ static bool update(struct simc__mux *mux, struct simc__mux_table *table, uint16_
             return false;
     }
     memcpy(table->sections, mux->scratch, out.at);
+    table->is_sent = table->is_sent && is_same;
     table->size = (uint32_t)out.at;
     table->item.pid = pid;
     if (!pack(table)) {

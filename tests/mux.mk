@@ -8,6 +8,7 @@ unit_tests_SOURCES += \
 	%D%/unit/test_mux_clock.c \
 	%D%/unit/test_mux_hold.c \
 	%D%/unit/test_mux_orders.c \
+	%D%/unit/test_mux_random.c \
 	%D%/unit/test_mux_route.c
 # In front of what it needs: libsimc-scramble.la stands in the list of tests/streams.mk, too.
 unit_tests_parts += libsimc-mux.la libsimc-scramble.la
