@@ -6,6 +6,7 @@ unit_tests_SOURCES += \
 	%D%/unit/mux_rig.h \
 	%D%/unit/test_mux_basic.c \
 	%D%/unit/test_mux_clock.c \
+	%D%/unit/test_mux_define.c \
 	%D%/unit/test_mux_hold.c \
 	%D%/unit/test_mux_orders.c \
 	%D%/unit/test_mux_random.c \
