@@ -8,7 +8,7 @@ simulcrypt_SOURCES = \
 	%D%/dump_stream.c \
 	%D%/encode.c \
 	%D%/main.c
-simulcrypt_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+simulcrypt_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(UV_CFLAGS)
 simulcrypt_LDADD = $(simulcrypt_parts) libsimc-sys.la libsimc-core.la
 simulcrypt_parts =
 
@@ -66,8 +66,13 @@ endif
 
 # The reference receiver.
 if WITH_RECEIVER
-simulcrypt_SOURCES += %D%/receive.c %D%/receive.h %D%/receive_show.c
-simulcrypt_parts += libsimc-receiver.la libsimc-keys.la libsimc-conf.la libsimc-cas.la \
+simulcrypt_SOURCES += \
+	%D%/receive.c \
+	%D%/receive.h \
+	%D%/receive_flow.c \
+	%D%/receive_flow.h \
+	%D%/receive_show.c
+simulcrypt_parts += libsimc-receiver.la libsimc-tsio.la libsimc-keys.la libsimc-conf.la libsimc-cas.la \
 	libsimc-scramble.la
 endif
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSL-1.0 */
 /* `simulcrypt receive`: the reference receiver between an input and an output. The work is done by
- * receiver/; here are the options, the loop, and the key file, which is read again when it changes.
+ * receiver/; receive_flow.c moves the packets; here are the options and the key file, which is read
+ * again when it changes.
  */
 #include "cli/receive.h"
 
@@ -12,16 +13,15 @@
 
 #include "base/text.h"
 #include "cli/keys.h"
-#include "cli/ts.h"
-#include "cli/ts_output.h"
+#include "cli/receive_flow.h"
 #include "sys/clock.h"
 
-enum { LIVE_MS = 500, KEYS_MS = 1000, SILENCE_MS = 1000, SCRATCH_PACKETS = 1024 };
+enum { LIVE_MS = 500, KEYS_MS = 1000 };
 
 struct values {
     const char *key_file, *output, *ca_system_id;
     struct simc__option_texts services;
-    uint64_t hold_ms, hold_packets, packet_size, seconds, ttl, interval;
+    uint64_t hold_ms, hold_packets, seconds, interval;
     unsigned require;
     bool whole, no_psi, clean_psi, drop_scrambled, json, quiet, dump_rights;
 };
@@ -33,16 +33,8 @@ struct work {
     struct stat key_file; /* as it was when it was read */
     struct simc__receiver *receiver;
     struct simc__receive_show show;
-    struct simc__ts_input input;
-    struct simc__ts_output output;
-    bool has_output;
-    bool is_recording; /* a file: windows of keys are not judged */
-    bool was_silent;
-    uint64_t data_ms; /* when bytes came last */
-    uint64_t shown_ms, keys_ms;
-    uint64_t losses; /* of the synchroniser, as seen last */
+    uint64_t keys_ms;
     uint16_t services[SIMC__RECEIVER_WANTED_MAX];
-    uint8_t scratch[SCRATCH_PACKETS * SIMC_TS_SIZE];
 };
 
 #define DEMAND_WORD(name, word, text) word,
@@ -63,9 +55,11 @@ static int load_keys(struct work *work)
 
 /* Takes a key file that was replaced: `simulcrypt keys rotate` does that. A faulty one is told and
  * changes nothing. */
-static void watch_keys(struct work *work, uint64_t now_ms)
+static void watch_keys(void *context)
 {
+    struct work *work = context;
     struct stat now;
+    uint64_t now_ms = simc__clock_monotonic_ms();
     if (now_ms - work->keys_ms < KEYS_MS)
         return;
     work->keys_ms = now_ms;
@@ -77,125 +71,6 @@ static void watch_keys(struct work *work, uint64_t now_ms)
         return;
     if (load_keys(work) == 0 && !work->show.quiet)
         fprintf(stderr, "simulcrypt: %s was read again\n", work->values->key_file);
-}
-
-/* ---- packets ---- */
-
-static int put_out(struct work *work)
-{
-    struct simc_slice packets;
-    while (simc__receiver_next(work->receiver, &packets) == 0) {
-        if (work->has_output && simc__ts_output_write(&work->output, packets))
-            return simc__cli_trouble("cannot write %s: %s", work->output.name, strerror(errno));
-    }
-    return 0;
-}
-
-static int push(struct work *work, const uint8_t *packets, size_t count)
-{
-    uint64_t now_s = work->is_recording ? 0 : simc__cli_now_s();
-    while (count) {
-        size_t taken;
-        if (simc__receiver_push(work->receiver, packets, count, now_s, &taken))
-            return simc__cli_trouble("the cipher library failed");
-        packets += taken * SIMC_TS_SIZE;
-        count -= taken;
-        int status = put_out(work);
-        if (status)
-            return status;
-    }
-    return 0;
-}
-
-static int take(struct work *work, const struct simc_ts_run *run)
-{
-    if (run->stride == SIMC_TS_SIZE)
-        return push(work, run->data, run->count);
-    int status = 0;
-    for (size_t done = 0; done < run->count && !status;) {
-        size_t count = run->count - done;
-        if (count > SCRATCH_PACKETS)
-            count = SCRATCH_PACKETS;
-        for (size_t i = 0; i < count; i++)
-            memcpy(work->scratch + i * SIMC_TS_SIZE, run->data + (done + i) * run->stride,
-                   SIMC_TS_SIZE);
-        status = push(work, work->scratch, count);
-        done += count;
-    }
-    return status;
-}
-
-static int take_all(struct work *work, struct simc_ts_sync *sync)
-{
-    struct simc_ts_run run;
-    while (simc_ts_sync_next(sync, &run) == 0) {
-        if (sync->losses != work->losses)
-            simc__receiver_break(work->receiver);
-        work->losses = sync->losses;
-        int status = take(work, &run);
-        if (status)
-            return status;
-    }
-    return 0;
-}
-
-/* Time passes without bytes: what waits must not wait for ever. */
-static int be_silent(struct work *work, uint64_t now_ms)
-{
-    if (now_ms - work->data_ms <= work->values->hold_ms || work->was_silent)
-        return 0;
-    work->was_silent = true;
-    simc__receiver_flush(work->receiver);
-    return put_out(work);
-}
-
-static void show(struct work *work, uint64_t now_ms)
-{
-    uint64_t interval_ms = work->show.json ? work->values->interval * 1000 : (uint64_t)LIVE_MS;
-    simc__receive_show_events(&work->show, work->receiver);
-    if (interval_ms == 0 || now_ms - work->shown_ms < interval_ms)
-        return;
-    work->shown_ms = now_ms;
-    simc__receive_show_now(&work->show, work->receiver);
-}
-
-static int run_loop(struct work *work)
-{
-    char why[SIMC__TS_WHY_SIZE];
-    struct simc_ts_sync sync;
-    struct simc_slice bytes;
-    int status = 0, error = 0;
-    if (simc_ts_sync_init(&sync, (unsigned)work->values->packet_size))
-        return simc__cli_trouble("packets are 188, 192 or 204 bytes apart, not %llu",
-                                 (unsigned long long)work->values->packet_size);
-    work->data_ms = work->shown_ms = work->keys_ms = simc__clock_monotonic_ms();
-    while (!status && (error = simc__ts_input_read(&work->input, &bytes, why)) == 0) {
-        uint64_t now_ms = simc__clock_monotonic_ms();
-        if (bytes.size) {
-            if (now_ms - work->data_ms > SILENCE_MS && sync.packets)
-                simc__receiver_break(work->receiver);
-            work->data_ms = now_ms;
-            work->was_silent = false;
-            simc_ts_sync_feed(&sync, bytes);
-            status = take_all(work, &sync);
-        } else {
-            status = be_silent(work, now_ms);
-        }
-        watch_keys(work, now_ms);
-        show(work, now_ms);
-    }
-    if (!status && error == SIMC_EIO)
-        status = simc__cli_trouble("%s", why);
-    simc_ts_sync_feed(&sync, simc_slice(NULL, 0));
-    simc_ts_sync_end(&sync);
-    if (!status)
-        status = take_all(work, &sync);
-    simc__receiver_flush(work->receiver);
-    if (!status)
-        status = put_out(work);
-    if (!status && sync.packets == 0)
-        status = simc__cli_trouble("%s holds no transport stream packets", work->input_name);
-    return status;
 }
 
 /* ---- start and end ---- */
@@ -242,20 +117,22 @@ static int make_receiver(struct work *work)
     return error ? simc__cli_trouble("cannot start: %s", simc_error_text(error)) : 0;
 }
 
-static int open_streams(struct work *work)
+static int run_flow(struct work *work)
 {
-    char why[SIMC__TS_WHY_SIZE];
     const struct values *values = work->values;
-    if (simc__ts_input_open(&work->input, work->input_name, values->seconds, why))
-        return simc__cli_trouble("%s", why);
-    work->is_recording = work->input.size > 0;
-    if (!values->output)
-        return 0;
-    if (simc__ts_output_open(&work->output, values->output, work->input_name, (unsigned)values->ttl,
-                             why))
-        return simc__cli_trouble("%s", why);
-    work->has_output = true;
-    return 0;
+    const struct simc__receive_flow flow = {
+        .input = work->input_name,
+        .output = values->output,
+        .seconds = values->seconds,
+        .hold_ms = values->hold_ms,
+        .figures_ms = values->json ? values->interval * 1000 : LIVE_MS,
+        .receiver = work->receiver,
+        .show = &work->show,
+        .tick = watch_keys,
+        .context = work,
+    };
+    work->keys_ms = simc__clock_monotonic_ms();
+    return simc__receive_flow_run(&flow);
 }
 
 /* What was asked for and is not there, in words. */
@@ -301,14 +178,11 @@ static int run_work(struct work *work)
             return SIMC__EXIT_GOOD;
     }
     if (!work->input_name)
-        return simc__cli_trouble("no input is named: a file, '-' or udp://ADDRESS:PORT");
+        return simc__cli_trouble("no input is named: a file, '-', udp://ADDRESS:PORT or "
+                                 "rtp://ADDRESS:PORT");
     status = make_receiver(work);
     if (!status)
-        status = open_streams(work);
-    if (!status)
-        status = run_loop(work);
-    if (work->has_output && simc__ts_output_close(&work->output) && !status)
-        status = simc__cli_trouble("cannot write %s: %s", values->output, strerror(errno));
+        status = run_flow(work);
     if (!status) {
         simc__receive_show_events(&work->show, work->receiver);
         simc__receive_show_end(&work->show, work->receiver);
@@ -329,7 +203,6 @@ static int run(const void *values_in, const struct simc__operands *operands)
     if (work) {
         work->values = values;
         work->input_name = operands->count ? operands->items[0] : NULL;
-        work->input.fd = -1;
         work->show = (struct simc__receive_show){
             .to = (values->json || values->dump_rights) && !uses_stdout ? stdout : stderr,
             .json = values->json,
@@ -343,7 +216,6 @@ static int run(const void *values_in, const struct simc__operands *operands)
     else
         simc__cli_trouble("no memory");
     if (work) {
-        simc__ts_input_close(&work->input);
         simc__receiver_free(work->receiver);
         simc__key_store_free(work->store);
         free(work->show.page);
@@ -366,8 +238,8 @@ static const struct simc__option options[] = {
      .type = SIMC__OPTION_TEXT,
      .argument = "OUT",
      .offset = offsetof(struct values, output),
-     .help = "where the clear stream goes: a file, '-' for standard output, or "
-             "udp://ADDRESS:PORT[?INTERFACE]; without it, only the figures are wanted"},
+     .help = "where the clear stream goes: a file, '-' for standard output, a FIFO, "
+             "udp://ADDRESS:PORT or rtp://ADDRESS:PORT; without it, only the figures are wanted"},
     {.name = "service",
      .letter = 's',
      .type = SIMC__OPTION_TEXTS,
@@ -437,14 +309,6 @@ static const struct simc__option options[] = {
      .offset = offsetof(struct values, dump_rights),
      .help = "say which packages there are keys for, with versions and windows; without IN, that "
              "is all"},
-    {.name = "packet-size",
-     .type = SIMC__OPTION_UINT,
-     .argument = "N",
-     .min = 0,
-     .max = 204,
-     .fallback = "0",
-     .offset = offsetof(struct values, packet_size),
-     .help = "bytes from packet to packet: 188, 192, 204, or 0 to find out; 188 are written"},
     {.name = "for",
      .type = SIMC__OPTION_UINT,
      .argument = "SECONDS",
@@ -453,14 +317,6 @@ static const struct simc__option options[] = {
      .fallback = "0",
      .offset = offsetof(struct values, seconds),
      .help = "end after this time; 0 is at the end of the input"},
-    {.name = "ttl",
-     .type = SIMC__OPTION_UINT,
-     .argument = "N",
-     .min = 1,
-     .max = 255,
-     .fallback = "1",
-     .offset = offsetof(struct values, ttl),
-     .help = "time to live of the datagrams sent"},
     {.name = "quiet",
      .letter = 'q',
      .offset = offsetof(struct values, quiet),
@@ -494,9 +350,11 @@ const struct simc__command simc__command_receive = {
         "word is not known yet wait for it, together with all behind them, and go on as they are "
         "when --hold is over. A control word is proved before it is used where counting crypto "
         "periods does not tell: at the start, and behind a loss.\n\n"
-        "IN is a file, '-' for standard input, a FIFO, or udp://[SOURCE@]ADDRESS:PORT[?INTERFACE], "
-        "with or without RTP. Windows of keys are judged by the clock of this computer, but not in "
-        "recordings.",
+        "IN is a file, '-' for standard input, a FIFO, udp://[SOURCE@]ADDRESS:PORT or rtp://...; "
+        "behind a question mark stand options such as interface=eth1, of outputs also ttl=8, with "
+        "& between them. An input of a network is waited for when it is lost; an output that is "
+        "too slow holds a file or pipe up, and of a network packets are dropped and counted.\n\n"
+        "Windows of keys are judged by the clock of this computer, but not in recordings.",
     .operands = "[IN]",
     .operand_min = 0,
     .operand_max = 1,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* `simulcrypt receive`: what its two files share. receive.c runs it, receive_show.c prints. */
+/* `simulcrypt receive`: what its files share. receive.c runs it, receive_show.c prints,
+ * receive_flow.c moves packets. */
 #ifndef SIMC__CLI_RECEIVE_H
 #define SIMC__CLI_RECEIVE_H
 
@@ -26,6 +27,10 @@ enum { SIMC__RECEIVE_PAGE_SIZE = 1 << 20 };
 
 /* Prints what has happened since the last call. */
 void simc__receive_show_events(struct simc__receive_show *show, struct simc__receiver *receiver);
+/* Prints something that happened beside the receiver, such as the loss of an input. @param about
+ * the word of the event in JSON. */
+void simc__receive_show_note(struct simc__receive_show *show, const struct simc__receiver *receiver,
+                             const char *about, const char *text);
 /* Prints the figures: a line of JSON, or the live line. */
 void simc__receive_show_now(struct simc__receive_show *show, const struct simc__receiver *receiver);
 /* Prints the figures at the end: JSON, or a summary. */

@@ -36,14 +36,15 @@ static void put_line(struct simc__receive_show *show, const struct simc_writer *
 
 /* ---- events ---- */
 
-static void put_event(struct simc__receive_show *show, const struct simc__receiver_event *event)
+static void put_event(struct simc__receive_show *show, const struct simc__receiver_event *event,
+                      const char *word)
 {
     struct simc_writer page = page_of(show);
     if (show->json) {
         struct simc__json json;
         simc__json_init(&json, &page);
         simc__json_object(&json, NULL);
-        simc__json_text(&json, "event", simc__receiver_event_word(event->type));
+        simc__json_text(&json, "event", word);
         simc__json_uint(&json, "time_ms", event->time_ms);
         simc__json_uint(&json, "packet", event->packet);
         if (event->program)
@@ -66,8 +67,19 @@ void simc__receive_show_events(struct simc__receive_show *show, struct simc__rec
     struct simc__receiver_event event;
     while (simc__receiver_event(receiver, &event) == 0) {
         if (show->json || !show->quiet)
-            put_event(show, &event);
+            put_event(show, &event, simc__receiver_event_word(event.type));
     }
+}
+
+void simc__receive_show_note(struct simc__receive_show *show, const struct simc__receiver *receiver,
+                             const char *about, const char *text)
+{
+    struct simc__receiver_event event = {.time_ms = simc__receiver_stats(receiver)->time_ms,
+                                         .packet = simc__receiver_stats(receiver)->packets};
+    if (show->quiet && !show->json)
+        return;
+    snprintf(event.text, sizeof event.text, "%s: %s", about, text);
+    put_event(show, &event, about);
 }
 
 /* ---- figures ---- */

@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/../support/lib";
 use IO::Socket::INET;
 use POSIX qw(mkfifo);
+use Socket qw(INADDR_LOOPBACK sockaddr_in);
 use Test::More;
 
 use Simc::Json;
@@ -216,54 +217,106 @@ sub start {
     return $pid;
 }
 
-subtest 'UDP to UDP' => sub {
+sub free_port {
     my $probe = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp') or die $!;
-    my $in_port = $probe->sockport;
-    close $probe;
+    return $probe->sockport;
+}
+
+# RTP as ffmpeg and encoders send it, by RFC 3550 and RFC 2250.
+sub rtp { return pack('CCnNN', 0x80, 33, $_[0] & 0xffff, $_[0] * 90, 0x5eed) . $_[1] }
+
+sub receive_over_network {
+    my ($in_scheme, $out_scheme) = @_;
+    my ($from, $to) = map { $_ eq 'rtp' ? 12 : 0 } $in_scheme, $out_scheme;
+    my $in_port = free_port();
     my $sink = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp') or die $!;
     setsockopt $sink, SOL_SOCKET, SO_RCVBUF, 8 << 20;
     my $out_port = $sink->sockport;
     my $pid = start(scratch('udp.err'), program(qw(simulcrypt cli)), 'receive', '-k', $all_keys,
-        '-o', "udp://127.0.0.1:$out_port", qw(--for 60), "udp://127.0.0.1:$in_port");
+        '-o', "$out_scheme://127.0.0.1:$out_port", qw(--for 60), "$in_scheme://127.0.0.1:$in_port");
     my $source = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $in_port,
         Proto => 'udp') or die $!;
     my @packets = (packets($pay))[0 .. 6999];
-    my ($got, $sent) = ('', 0);
+    my ($got, $sent, $sequence, @sequences) = ('', 0, 0);
+    my $give = sub { $source->send($from ? rtp($sequence++, $_[0]) : $_[0]) };
+    my $take = sub {
+        $sink->recv(my $datagram, 65536);
+        push @sequences, unpack 'x2 n', $datagram if $to;
+        return substr $datagram, $to;
+    };
     my $deadline = time + 50;
     # The first datagram is sent until the receiver is there: it is a null packet.
     my $null = pack('C4', 0x47, 0x1f, 0xff, 0x10) . "\xff" x 184;
     while ($got eq '' && time < $deadline) {
-        $source->send($null x 7);
+        $give->($null x 7);
         my $ready = '';
         vec($ready, fileno $sink, 1) = 1;
         next if !select $ready, undef, undef, 0.05;
-        $sink->recv(my $datagram, 65536);
-        $got = 'x';
+        $got = $take->();
     }
     $got = '';
     # Never more under way than sockets hold.
     while (length $got < (@packets - 700) * $PACKET && time < $deadline) {
         my $may_send = $sent < @packets && $sent - length($got) / $PACKET < 420;
         if ($may_send) {
-            $source->send(join '', grep { defined } @packets[$sent .. $sent + 6]);
+            $give->(join '', grep { defined } @packets[$sent .. $sent + 6]);
             $sent += 7;
         }
         my $ready = '';
         vec($ready, fileno $sink, 1) = 1;
         while (select my $now = $ready, undef, undef, $may_send ? 0 : 0.5) {
-            $sink->recv(my $datagram, 65536);
-            $got .= $datagram;
+            $got .= $take->();
             last if !$may_send;
         }
     }
     kill TERM => $pid;
     waitpid $pid, 0;
+    is($?, 0, 'it ends when it is asked to') or diag(read_file(scratch('udp.err')));
     my $path = write_file(scratch('udp.ts'), $got);
     my $opened = of_pids($path, 257, 513);
     cmp_ok(length $opened, '>', 1000 * $PACKET, 'packets come out')
         or diag(read_file(scratch('udp.err')));
     my $original = of_pids($clear, 257, 513);
     ok(index($original, $opened) == 0, 'and are the original ones, from the first one on');
+    is(scalar(grep { ($sequences[$_] - $sequences[$_ - 1]) % 65536 != 1 } 1 .. $#sequences), 0,
+        'the sequence numbers count on') if $to;
+    unlike(read_file(scratch('udp.err')), qr/did not come|too slow/, 'and nothing was lost');
+    return;
+}
+
+for my $pair (['udp', 'udp'], ['rtp', 'rtp']) {
+    my ($from, $to) = @$pair;
+    subtest "$from to $to" => sub { receive_over_network($from, $to) };
+}
+
+# An encoder of another kind, which begins at any sequence number; and a datagram that is lost.
+subtest 'RTP of ffmpeg, with a loss' => sub {
+    my ($port, $own) = (free_port(), free_port());
+    my $out = scratch('rtp.ts');
+    my $pid = start(scratch('rtp.err'), program(qw(simulcrypt cli)), 'receive', '-k', $all_keys,
+        '-o', $out, qw(--for 60), "udp://127.0.0.1:$port");
+    my $relay = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $own, Proto => 'udp')
+        or die $!;
+    setsockopt $relay, SOL_SOCKET, SO_RCVBUF, 8 << 20;
+    my $sender = start('/dev/null', 'ffmpeg', qw(-v error -nostdin -re -t 3 -i), $clear,
+        qw(-map 0 -c copy -f rtp_mpegts), "rtp://127.0.0.1:$own");
+    my $to = sockaddr_in($port, INADDR_LOOPBACK);
+    my ($count, $deadline) = (0, time + 30);
+    while (time < $deadline) {
+        my $ready = '';
+        vec($ready, fileno $relay, 1) = 1;
+        last if !select($ready, undef, undef, $count ? 1.5 : 0.5) && $count;
+        next if !vec $ready, fileno $relay, 1;
+        $relay->recv(my $datagram, 65536);
+        send $relay, $datagram, 0, $to if ++$count != 60;
+    }
+    waitpid $sender, 0;
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    cmp_ok($count, '>', 100, 'datagrams have come');
+    like(read_file(scratch('rtp.err')), qr/input: RTP datagrams that did not come: 1$/m,
+        'one is missed');
+    cmp_ok(frames($out), '>', 50, 'and frames go through');
 };
 
 # ---- figures ----
@@ -313,19 +366,31 @@ subtest 'mistakes' => sub {
     my $open = key_file('open.yaml', 1);
     chmod 0644, $open;
     my $text = write_file(scratch('text.ts'), "no stream\n" x 1000);
+    my $busy = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp') or die $!;
     my @cases = (
         [['receive', $pay], qr/no key file is given: --key-file FILE/],
         [['receive', '-k', scratch('none'), $pay], qr/none: No such file/],
         [['receive', '-k', $open, $pay], qr/open\.yaml/],
         [['receive', '-k', $first], qr/no input is named/],
-        [['receive', '-k', $first, scratch('none.ts')], qr/none\.ts: No such file/],
+        [['receive', '-k', $first, scratch('none.ts')],
+            qr/none\.ts cannot be opened: No such file/],
         [['receive', '-k', $first, '-o', $pay, $pay], qr/is the input too: name another output/],
-        [['receive', '-k', $first, '-o', '/nowhere/x', $pay], qr{/nowhere/x: No such file}],
-        [['receive', '-k', $first, '-o', '/dev/full', $pay], qr{/dev/full: No space left}],
+        [['receive', '-k', $first, '-o', '/nowhere/x', $pay],
+            qr{/nowhere/x cannot be opened: No such file}],
+        [['receive', '-k', $first, '-o', '/dev/full', $pay],
+            qr{/dev/full cannot be written: No space left}],
         [['receive', '-k', $first, '-s', '0', $pay], qr/--service is 0, but must be 1 to 65535/],
         [['receive', '-k', $first, '--ca-system-id', '70000', $pay], qr/but must be 0 to 0xffff/],
         [['receive', '-k', $first, '-r', 'much', $pay], qr/--require knows no 'much'/],
-        [['receive', '-k', $first, $text], qr/holds no transport stream packets/],
+        [['receive', '-k', $first, scratch()], qr/is a folder; name a file/],
+        [['receive', '-k', $first, 'http://127.0.0.1/x.ts'], qr/'http:' is no kind of address/],
+        [['receive', '-k', $first, 'udp://127.0.0.1:5000?ttl=3'], qr/'ttl' is no option of an in/],
+        [['receive', '-k', $first, '-o', 'udp://127.0.0.1', $pay], qr/has no port/],
+        [['receive', '-k', $first, "udp://127.0.0.1:" . $busy->sockport],
+            qr/cannot receive at 127\.0\.0\.1:\d+: Address already in use/],
+        [['receive', '-k', $first, '--for', 2, 'udp://127.0.0.1:' . free_port()],
+            qr/input: no packet came for 1000 ms.*no transport stream packet came/s],
+        [['receive', '-k', $first, $text], qr/text\.ts holds no transport packets/],
     );
     for my $case (@cases) {
         my ($arguments, $says) = @$case;
