@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: BSL-1.0
 # Sends the source into the mux and compares what the receivers give with it. headend.pl starts it.
 #
-#     judge.pl SOURCE MUX_PORT COPY_PORT WATCH_PORT PACKAGES SAMPLES
+#     judge.pl SOURCE MUX_PORT COPY_PORT WATCH_PORT PACKAGES SAMPLES EMMS SYSTEM
 #
 # SOURCE is a file, udp://, rtp://, or - for standard input. Descriptors 3 and 4 are the outputs of
 # the entitled receiver and of the other one. COPY_PORT receives a copy of the output of the mux;
 # all three are sent on for players to WATCH_PORT of this host and the two behind it, where nobody
 # needs to listen. PACKAGES, "1,2", are those of the entitled receiver. Into the folder SAMPLES go
-# pieces of the outputs for ffprobe. Reports go to standard output, a JSON object per line; SIGTERM
-# asks for the last one.
+# pieces of the outputs for ffprobe. EMMS is a file with the sections that the EMM generator sends
+# again and again under the CA_system_id SYSTEM. Reports go to standard output, a JSON object per
+# line; SIGTERM asks for the last one.
 use strict;
 use warnings FATAL => 'all';
 
@@ -22,6 +23,7 @@ use Time::HiRes qw(time);
 use lib "$FindBin::Bin/lib";
 
 use Headend::Compare;
+use Headend::Emms;
 use Headend::Packets;
 use Headend::Source;
 
@@ -33,8 +35,9 @@ my $FORWARD = 7 * $PACKET;
 my $PIECE = 65536;
 my $F_SETPIPE_SZ = 1031;     # Linux
 
-die "usage: judge.pl SOURCE MUX_PORT COPY_PORT WATCH_PORT PACKAGES SAMPLES\n" if @ARGV != 6;
-my ($where, $mux_port, $copy_port, $watch_port, $packages, $samples) = @ARGV;
+die "usage: judge.pl SOURCE MUX_PORT COPY_PORT WATCH_PORT PACKAGES SAMPLES EMMS SYSTEM\n"
+    if @ARGV != 8;
+my ($where, $mux_port, $copy_port, $watch_port, $packages, $samples, $emms_file, $system) = @ARGV;
 my %packages = map { $_ => 1 } split /,/, $packages;
 my $json = JSON::PP->new->canonical;
 my $is_over = 0;
@@ -187,6 +190,7 @@ sub finish_sample {
 
 # service => what went out in the clear behind its first scrambled packet
 my $air = Headend::Packets->new;
+my $emms = Headend::Emms->new($emms_file);
 my (%on_air, %component_of, $copy_changes);
 my $air_count = 0;
 socket my $copy, PF_INET, SOCK_DGRAM, 0 or die "no socket: $!\n";
@@ -209,6 +213,10 @@ sub read_copy {
                 $air->push_packet($pid, $packet);
                 next;
             }
+            if (defined $emms->{pid} && $emms->{pid} == $pid) {
+                $emms->push_packet($packet);
+                next;
+            }
             my $program = $component_of{$pid};
             look_at_air($program, $pid, $packet) if defined $program;
         }
@@ -219,6 +227,8 @@ sub read_copy {
 
 sub learn_air {
     $copy_changes = $air->{changes};
+    # The first PID that the CAT names; a mux that moves it has lost sections.
+    $emms->{pid} //= (grep { $air->{emms}{$_} == oct $system } sort keys %{$air->{emms}})[0];
     my $services = $air->{services};
     for my $program (keys %$services) {
         $component_of{$_} = $program for @{$services->{$program}{pids} || []};
@@ -251,7 +261,7 @@ sub tell_figures {
         in_scrambled => $in_scrambled, out => $air_count, air => {map {
             my ($program, $of) = ($_, $on_air{$_});
             ($program => {map { $_ => $of->{$_} } qw(scrambled clear clear_now)});
-        } keys %on_air},
+        } keys %on_air}, emms => $emms->figures,
         (map { $_ => $outputs{$_}{compare}->figures } keys %outputs),
         $is_final ? (final => JSON::PP::true) : (),
     });

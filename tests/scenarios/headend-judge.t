@@ -12,6 +12,8 @@ use Test::More;
 
 use Headend::Compare;
 use Headend::Config;
+use Headend::EmmFlow;
+use Headend::Emms;
 use Headend::Options qw(parse);
 use Headend::Packets;
 use Headend::Proxy;
@@ -142,6 +144,94 @@ subtest 'a receiver without rights' => sub {
         name => 'a short payload may be clear', equal => 69);
 };
 
+# ---- EMMs ----
+
+# Sections in packets of a PID, one behind the other, as a mux puts them there.
+sub emm_packets {
+    my ($sections, $count) = @_;
+    my ($bytes, %starts) = ('');
+    for my $section (@$sections) {
+        $starts{length $bytes} = 1;
+        $bytes .= $section;
+    }
+    my ($at, @packets) = (0);
+    while ($at < length $bytes) {
+        my ($start) = grep { $starts{$_} } $at .. $at + 182;
+        my $payload = substr $bytes, $at, defined $start ? 183 : 184;
+        $payload = chr($start - $at) . $payload if defined $start;
+        $at += length($payload) - (defined $start ? 1 : 0);
+        $payload .= "\xff" x (184 - length $payload);
+        push @packets, packet(0x200, $payload, is_start => defined $start, count => $count++);
+    }
+    return @packets;
+}
+
+subtest 'EMMs' => sub {
+    my $path = write_file(scratch('emms.txt'), Headend::Emms::made_text());
+    my $sections = Headend::Emms->new($path)->{sections};
+    is(scalar @$sections, 250, 'sections are made');
+    is(scalar(grep { length $_ != 3 + (unpack('xn', $_) & 0xfff) } @$sections), 0, 'all whole');
+    is(keys %{{map { $_ => 1 } @$sections}}, 250, 'no two are the same');
+    my $judge = sub {
+        my ($name, $packets, %wanted) = @_;
+        my $emms = Headend::Emms->new($path);
+        $emms->push_packet($_) for @$packets;
+        my %got = map { $_ => $emms->{$_} } grep { $emms->{$_} } qw(equal lost differs broken);
+        is_deeply(\%got, \%wanted, $name);
+    };
+    my @all = (@$sections) x 3;
+    my @good = emm_packets(\@all, 5);
+    $judge->('three times the file', \@good, equal => 750);
+    my @from = emm_packets([@all[100 .. 400]], 0);
+    $judge->('from any section on', \@from, equal => 301);
+    $judge->('one is left out', [emm_packets([@all[0 .. 99, 101 .. 300]], 0)],
+        equal => 300, lost => 1);
+    $judge->('two are exchanged', [emm_packets([@all[0 .. 99, 101, 100, 102 .. 200]], 0)],
+        equal => 201, lost => 1 + 248 + 1);
+    $judge->('one comes twice', [emm_packets([@all[0 .. 99, 99 .. 200]], 0)],
+        equal => 202, lost => 249);
+    my @spoilt = @all[0 .. 200];
+    substr $spoilt[50], 12, 1, chr(1 ^ ord substr $spoilt[50], 12, 1);
+    $judge->('one bit is wrong', [emm_packets(\@spoilt, 0)], equal => 200, differs => 1,
+        lost => 1);
+    my @gap = @good;
+    splice @gap, 40, 1;
+    my $emms = Headend::Emms->new($path);
+    $emms->push_packet($_) for @gap;
+    is($emms->{broken}, 1, 'a packet is missing: the counter tells');
+    cmp_ok($emms->{lost} + $emms->{differs}, '>', 0, 'and so do the sections');
+};
+
+subtest 'the CAT' => sub {
+    my $tables = Headend::Packets->new;
+    my $cat = pack('CCnn', 9, 4, 0x0b00, 0xe123) . pack('CCnn', 9, 4, 0x1234, 0xe200);
+    ok($tables->wants(1), 'it is wanted');
+    $tables->push_packet(1, packet(1, section(1, 0xffff, $cat), is_start => 1));
+    is_deeply($tables->{emms}, {0x123 => 0x0b00, 0x200 => 0x1234}, 'names EMM PIDs');
+};
+
+subtest 'the flow of EMMs' => sub {
+    my $flow = Headend::EmmFlow->new;
+    is(($flow->lines)[0], 'not connected', 'nobody is there');
+    my $status = sub {
+        my ($received) = @_;
+        return {emmg => {channels => [{client_id => '0x12340001', streams => [{data_stream_id => 1,
+            pid => 0x200, wanted_kbitps => 100, allocated_kbitps => 90,
+            received_bytes => $received, inserted_bytes => $received / 2}]}],
+            pids => [{pid => 0x200, queued_bytes => 564}]}};
+    };
+    $flow->take($status->(1000 + 11250 * $_), 100 + $_) for 0 .. 5;
+    is_deeply([$flow->lines('1,234')], ['client 0x12340001 stream 1, PID 0x0200, 1,234 EMMs equal',
+        'asked 100 kbit/s, allocated 90, received 90.0, inserted 45.0, queue 564 B'], 'two lines');
+    $flow->take($status->(10), 106);
+    is($flow->rate(1), undef, 'a new connection has no rate yet');
+    $flow->take(undef, undef);
+    $flow->take({emmg => {channels => []}}, 107);
+    is(($flow->lines)[0], 'not connected', 'it is gone');
+};
+
+# ---- the verdict ----
+
 subtest 'the verdict' => sub {
     my $service = {id => 5, name => 'News'};
     my $facts = sub {
@@ -155,6 +245,8 @@ subtest 'the verdict' => sub {
                 entitled => {services => {5 => {%of, pids => {257 => {%of}},
                     %{$change{entitled} || {}}}}},
                 other => {services => {5 => {%of, %{$change{other} || {}}}}},
+                emms => {pid => 0x200, equal => 100, lost => 0, differs => 0, broken => 0,
+                    %{$change{emms} || {}}},
             },
             samples => {entitled => {count => 1, frames => 10, seconds => 5,
                 per_service => {5 => 10}}, other => {count => 1, frames => 0, seconds => 5},
@@ -181,6 +273,11 @@ subtest 'the verdict' => sub {
         ['frames', {samples => {other => {count => 1, frames => 2}}},
             qr/2 frames at the receiver that is not entitled/],
         ['no sample', {samples => {entitled => {count => 0}}}, qr/has seen nothing/],
+        ['no CAT', {emms => {pid => undef}}, qr/CAT of the mux names no EMM PID/],
+        ['no EMM', {emms => {equal => 0}}, qr/EMMs on PID 0x0200: the mux gave nothing/],
+        ['EMMs are lost', {emms => {lost => 2, differs => 1}},
+            qr/EMMs .*: 1 section not as they were sent, 2 sections lost/],
+        ['EMM packets are lost', {emms => {broken => 1}}, qr/1 break of the continuity counter/],
         ['stretched', {scs => {stretched => 2}}, qr/2 crypto periods lasted longer/],
         ['late', {scs => {late_ecms => 1}}, qr/1 ECM came too late/],
         ['alarm', {scs => {alarms => [{grade => 'major', text => 'no ECMG',
@@ -304,6 +401,8 @@ subtest 'the page fits the terminal' => sub {
         my ($services, $alarms) = @_;
         return {
             clock => '0:00:12 of 0:01:00', mux => '5.00 Mbit/s: scrambled 2.41',
+            emms => ['client 0x12340001 stream 1, PID 0x0200, 1,234,567 EMMs equal',
+                'asked 100 kbit/s, allocated 100, received 97.9, inserted 97.9, queue 1,234 B'],
             services => [map { {id => $_, name => 'A long name of a service', packages =>
                 'packages 1, 2', cp => $_, next => 'next in  3.2 s', state => 'scrambled',
                 is_good => 1, is_judged => 1, is_judged_good => 1,

@@ -72,6 +72,11 @@ subtest 'a good run' => sub {
     like($run->{out}, qr/ffprobe finds no frame in/, 'and no frame');
     like($run->{out}, qr/'main' was killed at second 10; 'backup' took over after [\d.]+ s/,
         'although an ECM generator was killed');
+    like($run->{out},
+        qr/good   EMMs on PID 0x\w+, which the CAT names: all [\d,]{3,} sections equal/,
+        'EMMs came out as they were sent');
+    like($run->{out}, qr/EMMs asked 100 kbit\/s, allocated 100, received 9\d\.\d, inserted 9\d/,
+        'and their flow is shown');
     my @hashes = $run->{out} =~ /^  PID 0x\w+ +([\d,]+) packets  SHA-256 in (\w+), out (\w+)$/mg;
     is(scalar @hashes, 12, 'four PIDs');
     is(join(' ', grep { $hashes[3 * $_ + 1] ne $hashes[3 * $_ + 2] } 0 .. 3), '',

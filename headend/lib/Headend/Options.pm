@@ -80,9 +80,10 @@ my @ROWS = (
 sub usage_text {
     my @lines = ('Usage: ./run-headend [OPTION...]', '',
         'Starts a head-end on this host: two ECM generators, synchroniser, multiplexer and',
-        'scrambler, and two receivers, one of which has the keys. Shows what goes on, kills the',
-        'active ECM generator once, and judges at the end whether the entitled receiver gave back',
-        'exactly what went in, and the other one nothing. Ctrl-C ends it.', '');
+        'scrambler, an EMM generator, and two receivers, one of which has the keys. Shows',
+        'what goes on, kills the active ECM generator once, and judges at the end whether the',
+        'entitled receiver gave back exactly what went in, and the other one nothing. Ctrl-C ends',
+        'it.', '');
     for my $row (@ROWS) {
         my ($name, $value, undef, $help) = @$row;
         push @lines, "  --$name $value", map { "      $_" } wrap($help, 82);

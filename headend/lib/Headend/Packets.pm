@@ -13,6 +13,7 @@ our @EXPORT = qw($PACKET payload_at pcr_of pid_of);
 our $PACKET = 188;
 
 my $PAT_PID = 0;
+my $CAT_PID = 1;
 my $CA_DESCRIPTOR = 0x09;
 my $SERVICE_DESCRIPTOR = 0x48;
 my $SDT_PID = 0x11;
@@ -45,12 +46,13 @@ sub pcr_of {
 
 # What is known of the services of a stream: give packets, read {services}, program_number to
 # {pmt_pid, pcr_pid, name, pids => [PID...], types => {PID => stream_type},
-# ecms => {PID => package or undef}}.
+# ecms => {PID => package or undef}}; and {emms}, PID => CA_system_id of the CAT.
 sub new {
     my ($class) = @_;
     return bless {
         services => {},
-        is_table => {$PAT_PID => 1, $SDT_PID => 1},
+        emms => {},
+        is_table => {$PAT_PID => 1, $CAT_PID => 1, $SDT_PID => 1},
         sections => {},
         seen => {},
         changes => 0,
@@ -108,6 +110,7 @@ sub read_section {
     return if $size < 12 || !(ord(substr $section, 5, 1) & 1);    # too short, or not yet in force
     my ($table, $id) = (ord $section, unpack 'n', substr $section, 3, 2);
     $self->read_pat(substr $section, 8, $size - 12) if $table == 0 && $pid == $PAT_PID;
+    $self->read_cat(substr $section, 8, $size - 12) if $table == 1 && $pid == $CAT_PID;
     $self->read_pmt($id, $pid, substr $section, 8, $size - 12) if $table == 2;
     $self->read_sdt(substr $section, 11, $size - 15) if $table == 0x42 && $size >= 15;
     return;
@@ -128,6 +131,21 @@ sub read_pat {
         $self->{is_table}{$now{$program}} = 1;
     }
     $self->{has_pat} = 1;
+    $self->{changes}++;
+    return;
+}
+
+sub read_cat {
+    my ($self, $body) = @_;
+    $self->{emms} = {};
+    while (length $body >= 2) {
+        my ($tag, $size) = unpack 'CC', substr $body, 0, 2, '';
+        last if $size > length $body;
+        my $descriptor = substr $body, 0, $size, '';
+        next if $tag != $CA_DESCRIPTOR || $size < 4;
+        my ($system, $pid) = unpack 'nn', $descriptor;
+        $self->{emms}{$pid & 0x1fff} = $system;
+    }
     $self->{changes}++;
     return;
 }

@@ -12,6 +12,7 @@ use Headend::Source;
 
 our $SUPER_CAS_ID = '0x12340001';
 our $CP_SECONDS = 5;
+our $EMM_KBITPS = 100;
 
 my $SOURCE_BITS = 4_500_000;
 my $LINK_PATH = 100;         # bytes of a unix socket's path that fit everywhere
@@ -88,8 +89,18 @@ sub tcp_ports {
         link => Headend::Ports::pick('tcp', 2231),
         scsd_admin => Headend::Ports::pick('tcp', 12231),
         muxd_admin => Headend::Ports::pick('tcp', 12240),
+        emmg => Headend::Ports::pick('tcp', 2240),
         $has_proxy ? (proxy => Headend::Ports::pick('tcp', 22220, 2)) : (),
     );
+}
+
+# ---- the EMM generator ----
+
+# It sends the sections of a file again and again, and connects anew when muxd was away.
+sub emmg_command {
+    my ($build, $ports, $path) = @_;
+    return ["$build/simulcrypt", 'emmg', '--connect', "127.0.0.1:$ports->{emmg}", '--client-id',
+        $SUPER_CAS_ID, '--bandwidth', $EMM_KBITPS, '--file', $path, qw(--loops 0 --for 0 --go-on)];
 }
 
 # ---- configurations ----
@@ -138,6 +149,7 @@ sub muxd_text {
     my $config = Headend::Config->new($examples, 'muxd.yaml')
         ->set('address: /run/opensimulcrypt/scs-mux.sock', "address: $link")
         ->set('address: udp://127.0.0.1:5101', "address: udp://127.0.0.1:$ports->{mux_input}")
+        ->set('address: 127.0.0.1:2240', "address: 127.0.0.1:$ports->{emmg}")
         ->set('udp://127.0.0.1:5001', join "\n      - ", @outputs)
         ->set('listen: 127.0.0.1:12240', "listen: 127.0.0.1:$ports->{muxd_admin}");
     # What others make may have any rate.

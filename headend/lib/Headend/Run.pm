@@ -10,6 +10,8 @@ use POSIX ();
 use Time::HiRes qw(time);
 
 use Headend::Config;
+use Headend::EmmFlow;
+use Headend::Emms;
 use Headend::Fetch;
 use Headend::Loop;
 use Headend::Margins;
@@ -42,6 +44,7 @@ sub new {
         %how, loop => Headend::Loop->new, screen => Headend::Screen->new(\*STDOUT),
         events => [], faults => [], programs => [], asked => {}, figures => {},
         break => $given->{break} || '', margins => Headend::Margins->new,
+        emm_flow => Headend::EmmFlow->new,
         receivers => {map { $_ => Headend::Receivers->new } qw(entitled other)},
         samples => {map { $_ => {count => 0, frames => 0, seconds => 0, per_service => {}} }
             qw(entitled other)},
@@ -96,6 +99,7 @@ sub prepare {
     $self->{ports} = Headend::Programs::ports($self->{given}{watch}, $self->{break} eq 'bad-ecm');
     $self->make_keys('keys.yaml', 1, 2);
     $self->make_keys('keys-other.yaml', 3);
+    $self->{state}->put('emms.txt', Headend::Emms::made_text());
     $self->make_keys('keys-wrong.yaml', 1, 2) if $self->{break} eq 'wrong-key';
     return;
 }
@@ -206,7 +210,8 @@ sub start_source {
         name => 'judge', title => 'the judge', is_first => 1,
         command => [$^X, "$self->{source}/headend/judge.pl", @command ? '-' : $input,
             $ports->{mux_input}, $ports->{copy}, $ports->{watch}, '1,2',
-            $self->{state}->path('samples')],
+            $self->{state}->path('samples'), $self->{state}->path('emms.txt'),
+            substr $Headend::Programs::SUPER_CAS_ID, 0, 6],
         descriptors => {0 => $pipes{source}[0], 3 => $pipes{entitled}[0], 4 => $pipes{other}[0]},
         on_out => sub { $self->take_report($_[0]) },
     );
@@ -343,6 +348,8 @@ sub start_daemons {
             $self->{margins}->take_text($_[0], \%ecmg_of);
         });
     $self->event('ECM generators, scsd and muxd are running');
+    $self->{emmg} = $self->add(name => 'emmg', title => 'the EMM generator', can_restart => 1,
+        command => Headend::Programs::emmg_command($build, $ports, $state->path('emms.txt')));
     return if $self->wait_until($SCRAMBLED_SECONDS, sub { $self->is_all_scrambled });
     my $why = ($self->{asked}{scsd}{value} || {})->{daemon}{not_ready_because};
     die 'the services are not scrambled after ' . $SCRAMBLED_SECONDS . ' s'
@@ -420,6 +427,7 @@ sub live {
     $screen->open_screen;
     my $every = $screen->is_terminal ? $DRAW_SECONDS : $PLAIN_SECONDS;
     $self->{drawing} = $self->{loop}->every($every, sub {
+        $self->{emm_flow}->take(@{$self->{asked}{muxd}}{qw(value at)});
         my $view = Headend::View::of_run($self);
         return $screen->draw($view) if $screen->is_terminal;
         $screen->say_line(Headend::Screen::plain_line($view));

@@ -110,8 +110,9 @@ sub page {
         return @lines;
     }
     my @tail = tail_lines($view, $columns, $EVENTS);
+    my @emms = @{$view->{emms} || []};
     # What must fit besides the services, which take two lines each.
-    my $room = int(($most - @lines - @tail - 6 - @{$view->{ecmgs}}) / 2);
+    my $room = int(($most - @lines - @tail - 6 - @{$view->{ecmgs}} - @emms) / 2);
     my @services = @{$view->{services}};
     my $left_out = @services > $room ? @services - ($room > 1 ? $room - 1 : 1) : 0;
     splice @services, -$left_out if $left_out;
@@ -119,6 +120,7 @@ sub page {
     push @lines, map { service_line($_) } @services;
     push @lines, ['ECM GENERATORS', $BOLD], map { ecmg_line($_) } @{$view->{ecmgs}};
     push @lines, mux_line($view->{mux});
+    push @lines, ['EMM GENERATOR  ' . $emms[0], $BOLD], '    ' . $emms[1] if @emms;
     my $half = int(($columns - 3) / 2);
     push @lines, [sprintf('%-*s   %s', $half, "ENTITLED (package $view->{rights}{entitled})",
         "NOT ENTITLED (package $view->{rights}{other})"), $BOLD];
@@ -194,6 +196,7 @@ sub plain_line {
     }
     my @ecmgs = map { "$_->{name} $_->{state}" } @{$view->{ecmgs} || []};
     push @parts, join ', ', @ecmgs if @ecmgs;
+    push @parts, 'EMMs ' . $view->{emms}[1] if @{$view->{emms} || []} && $view->{emms}[1];
     push @parts, @{$view->{alarms}} ? 'alarms: ' . join(', ', @{$view->{alarms}}) : 'no alarm';
     return join '; ', @parts;
 }

@@ -27,8 +27,8 @@ sub count_of {
 }
 
 # All that is to be said, as [is it good, sentence, may it still become good]. Facts: services (a
-# list), figures (the newest report of the judge), receivers (entitled, other: Headend::Receivers),
-# samples (entitled, other: {count, frames, seconds, per_service}), faults (sentences), killed
+# list), figures (the newest report of the judge, with {emms}), receivers (entitled, other:
+# Headend::Receivers), samples (entitled, other: {count, frames, seconds, per_service}), faults (sentences), killed
 # (undef, or {name, by, second, back, taken_over, is_for_good}), scs (the status of scsd).
 sub findings {
     my ($facts) = @_;
@@ -37,6 +37,7 @@ sub findings {
         (map { entitled($facts, $_) } @{$facts->{services}}),
         (map { not_entitled($facts, $_) } @{$facts->{services}}),
         frames($facts),
+        emms($facts),
         generators($facts),
         (map { [0, $_] } @{$facts->{faults}}),
     );
@@ -125,6 +126,22 @@ sub frames {
             . ' entitled', $other->{seconds}];
     }
     return @found;
+}
+
+# EMMs on their PID.
+sub emms {
+    my ($facts) = @_;
+    my $of = $facts->{figures}{emms} || {};
+    return [0, 'the CAT of the mux names no EMM PID', 1] if not defined $of->{pid};
+    my $where = sprintf 'PID 0x%04x', $of->{pid};
+    my @wrong;
+    push @wrong, count_of($of->{differs}, 'section') . ' not as they were sent' if $of->{differs};
+    push @wrong, count_of($of->{lost}, 'section') . ' lost' if $of->{lost};
+    push @wrong, count_of($of->{broken}, 'break') . ' of the continuity counter' if $of->{broken};
+    return [0, "EMMs on $where: " . join ', ', @wrong] if @wrong;
+    return [0, "EMMs on $where: the mux gave nothing", 1] if $of->{equal} < $LEAST;
+    return [1, "EMMs on $where, which the CAT names: all " . count_of($of->{equal}, 'section')
+        . ' equal those that were sent, in their order'];
 }
 
 # The alarms of scsd that are more than a word to the wise, each once.

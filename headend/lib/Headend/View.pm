@@ -54,7 +54,7 @@ sub of_run {
         clock => clock_of($elapsed, $run->{seconds}),
         services => [map { service($run, $scs, $_) } @{$run->{services}}],
         ecmgs => [map { ecmg($run, $scs, $_) } qw(main backup)],
-        mux => mux_line($run),
+        mux => mux_line($run), emms => [$run->{emm_flow}->lines(emms_equal($run))],
         rights => {entitled => $run->{break} eq 'wrong-key' ? '1, 2, but other keys' : '1, 2',
             other => '3'},
         alarms => [alarms($run, $scs)],
@@ -214,9 +214,18 @@ sub mux_line {
     my ($run) = @_;
     my $mux = mux_of($run) or return;
     my $rates = $mux->{bitrates} || {};
-    my @parts = map { sprintf '%s %.2f', $_, $rates->{$_} / 1e6 }
-        grep { $rates->{$_} } qw(scrambled clear ecm psi null);
+    # Everything but null packets.
+    my @parts = map { sprintf '%s %.2f', $_ eq 'source' ? 'emm' : $_, $rates->{$_} / 1e6 }
+        grep { $rates->{$_} } qw(scrambled clear ecm source psi);
     return sprintf '%.2f Mbit/s: %s', ($mux->{bitrate} || 0) / 1e6, join ', ', @parts;
+}
+
+# How many EMMs were judged good; nothing when one was not.
+sub emms_equal {
+    my ($run) = @_;
+    my $emms = $run->{figures}{emms} || {};
+    return if !$emms->{equal} || grep { $emms->{$_} } qw(lost differs broken);
+    return numbered($emms->{equal});
 }
 
 # ---- the judge ----
