@@ -28,8 +28,9 @@ sub count_of {
 
 # All that is to be said, as [is it good, sentence, may it still become good]. Facts: services (a
 # list), figures (the newest report of the judge, with {emms}), receivers (entitled, other:
-# Headend::Receivers), samples (entitled, other: {count, frames, seconds, per_service}), faults (sentences), killed
-# (undef, or {name, by, second, back, taken_over, is_for_good}), scs (the status of scsd).
+# Headend::Receivers), samples (entitled, other: {count, frames, seconds, per_service}), faults
+# (sentences), killed (undef, or {name, by, second, back, taken_over, is_for_good}), scs (the status
+# of scsd).
 sub findings {
     my ($facts) = @_;
     return (
