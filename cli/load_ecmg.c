@@ -464,7 +464,7 @@ static int start_channels(struct run *run, const char *host, uint16_t port)
         for (uint64_t k = 0; k < values->streams; k++)
             channel->streams[k].id = (uint16_t)k;
         const struct simc_uv_client_settings settings = {
-            .remote = {host, port},
+            .remote = {.host = host, .port = port},
             .retry_first_ms = 100,
             .tls = run->tls,
             .handlers = {on_open, on_events, on_end, NULL, on_retry, NULL},
