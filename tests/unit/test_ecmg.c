@@ -243,7 +243,7 @@ START_TEST(channel_ids_are_unique_in_their_scope)
 {
     const struct scope_row *row = &channel_rows[_i];
     struct ecmg_scs first, same, other;
-    bench->conf.id_scope = row->scope;
+    bench->conf.id_scope = (uint8_t)row->scope;
     ecmg_bench_start(bench);
     ecmg_scs_connect(&first, bench, here, 1, ECMG_SYSTEM);
     ecmg_scs_connect(&same, bench, here, 1, ECMG_SYSTEM);
@@ -274,7 +274,7 @@ START_TEST(ecm_ids_are_unique_in_their_scope)
 {
     const struct scope_row *row = &ecm_id_rows[_i];
     struct ecmg_scs first, other;
-    bench->conf.id_scope = row->scope;
+    bench->conf.id_scope = (uint8_t)row->scope;
     ecmg_bench_start(bench);
     ecmg_scs_connect(&first, bench, here, 1, ECMG_SYSTEM);
     ecmg_scs_connect(&other, bench, there, 2, ECMG_SYSTEM);

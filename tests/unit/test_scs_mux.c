@@ -29,7 +29,8 @@ START_TEST(every_message_comes_back_as_the_same_bytes)
     const struct scs_mux_codec *codec = &scs_mux_codecs[_i / SCS_MUX_SIZES];
     char why[SIMC__SCS_MUX_TEXT_SIZE];
     struct simc_slice body;
-    uint8_t *block = sample((unsigned)_i / SCS_MUX_SIZES, _i % SCS_MUX_SIZES, &body);
+    uint8_t *block =
+        sample((unsigned)_i / SCS_MUX_SIZES, (enum scs_mux_size)(_i % SCS_MUX_SIZES), &body);
     uint8_t *exact = unit_exact(body), *again = malloc(ROOM);
     struct simc_writer out = simc_writer(again, ROOM);
     int error = codec->again(simc_slice(exact, body.size), &out, why);

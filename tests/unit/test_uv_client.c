@@ -198,7 +198,7 @@ START_TEST(all_addresses_of_a_name_are_tried)
     /* "localhost" has ::1 and 127.0.0.1, or one of them. */
     struct bed bed;
     struct simc_uv_server_settings settings = {0};
-    struct simc_uv_client_settings client = {.remote = {"localhost", 0}};
+    struct simc_uv_client_settings client = {.remote = {.host = "localhost", .port = 0}};
     bed_init(&bed);
     struct simc_uv_server *server = bed_server(&bed, &settings);
     bed_client(&bed, &client, simc_uv_server_port(server, 0));
@@ -206,7 +206,7 @@ START_TEST(all_addresses_of_a_name_are_tried)
     ck_assert_msg(bed.opened == 2, "%s", bed.retry_end.text);
     bed_fini(&bed);
     /* With none that works the first failure is told. */
-    struct simc_uv_client_settings nobody = {.remote = {"localhost", 0}};
+    struct simc_uv_client_settings nobody = {.remote = {.host = "localhost", .port = 0}};
     bed_init(&bed);
     bed_client(&bed, &nobody, dead_port());
     bed_until(&bed, bed.retries == 1);
@@ -219,7 +219,7 @@ END_TEST
 START_TEST(a_name_without_an_address_is_told_and_tried_again)
 {
     struct bed bed;
-    struct simc_uv_client_settings settings = {.remote = {"no..such..name", 0}};
+    struct simc_uv_client_settings settings = {.remote = {.host = "no..such..name", .port = 0}};
     bed_init(&bed);
     bed.retry_as_ms = 1;
     bed_client(&bed, &settings, 1);
@@ -281,7 +281,7 @@ START_TEST(a_client_may_be_freed_at_any_time)
             for (int how = 0; how < 3; how++) {
                 struct bed bed;
                 struct simc_uv_server_settings settings = {0};
-                struct simc_uv_client_settings other = {.remote = {hosts[host], 0}};
+                struct simc_uv_client_settings other = {.remote = {.host = hosts[host], .port = 0}};
                 bed_init(&bed);
                 struct simc_uv_server *server = bed_server(&bed, &settings);
                 struct simc_uv_client *client =
@@ -308,7 +308,7 @@ static int talk_step(void *context)
     struct simc_uv_address listen = {.host = "127.0.0.1", .port = 0};
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .handlers = bed_handlers, .context = bed};
-    struct simc_uv_client_settings other = {.remote = {"127.0.0.1", 0},
+    struct simc_uv_client_settings other = {.remote = {.host = "127.0.0.1", .port = 0},
                                             .retry_jitter_percent = SIMC_UV_OFF,
                                             .handlers = bed_handlers,
                                             .context = bed};

@@ -343,7 +343,7 @@ START_TEST(settings_out_of_range_are_refused)
                                                    .handlers = bed_handlers,
                                                    .context = &bed};
         unit_expect_error(simc_uv_server_new(bed.loop, &settings, why, &server), SIMC_EINVAL);
-        struct simc_uv_client_settings other = {.remote = {"127.0.0.1", 1},
+        struct simc_uv_client_settings other = {.remote = {.host = "127.0.0.1", .port = 1},
                                                 .transport = wrong[i],
                                                 .handlers = bed_handlers,
                                                 .context = &bed};
@@ -358,10 +358,10 @@ START_TEST(settings_out_of_range_are_refused)
         ck_assert_ptr_nonnull(strstr(why, "1 to 16 listening addresses are possible"));
     }
     static const struct simc_uv_client_settings clients[] = {
-        {.remote = {NULL, 1}},
-        {.remote = {"", 1}},
-        {.remote = {"127.0.0.1", 0}},
-        {.remote = {"127.0.0.1", 1}, .retry_jitter_percent = 101},
+        {.remote = {.host = NULL, .port = 1}},
+        {.remote = {.host = "", .port = 1}},
+        {.remote = {.host = "127.0.0.1", .port = 0}},
+        {.remote = {.host = "127.0.0.1", .port = 1}, .retry_jitter_percent = 101},
     };
     for (size_t i = 0; i < UNIT_COUNT(clients); i++) {
         struct simc_uv_client_settings settings = clients[i];

@@ -192,12 +192,13 @@ static struct simc_uv_client *begin(struct play *play)
     play->pending_cp = -1;
     play->version = 3;
     ck_assert_int_eq(simc_uv_server_new(play->bed.loop, &settings, why, &server), 0);
-    struct simc_uv_client_settings other = {.remote = {"127.0.0.1", simc_uv_server_port(server, 0)},
-                                            .handlers = {.on_open = scs_open,
-                                                         .on_events = scs_events,
-                                                         .on_end = scs_end,
-                                                         .on_retry = scs_retry},
-                                            .context = play};
+    struct simc_uv_client_settings other = {
+        .remote = {.host = "127.0.0.1", .port = simc_uv_server_port(server, 0)},
+        .handlers = {.on_open = scs_open,
+                     .on_events = scs_events,
+                     .on_end = scs_end,
+                     .on_retry = scs_retry},
+        .context = play};
     ck_assert_int_eq(simc_uv_client_new(play->bed.loop, &other, &client), 0);
     return client;
 }

@@ -75,7 +75,7 @@ START_TEST(roles_cannot_be_mixed_up)
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .tls = client_tls, .handlers = bed_handlers};
     struct simc_uv_client_settings other = {
-        .remote = {"127.0.0.1", 1}, .tls = server_tls, .handlers = bed_handlers};
+        .remote = {.host = "127.0.0.1", .port = 1}, .tls = server_tls, .handlers = bed_handlers};
     struct simc_uv_server *server;
     struct simc_uv_client *client;
     char why[SIMC_UV_TEXT_SIZE];

@@ -346,7 +346,7 @@ static int tls_step(void *context)
     struct simc_uv_server_settings settings = {
         .listen = &listen, .listen_count = 1, .handlers = bed_handlers, .context = bed};
     struct simc_uv_client_settings other = {
-        .remote = {"127.0.0.1", 0}, .handlers = bed_handlers, .context = bed};
+        .remote = {.host = "127.0.0.1", .port = 0}, .handlers = bed_handlers, .context = bed};
     struct simc_uv_server *server = NULL;
     struct simc_uv_client *client = NULL;
     char why[SIMC_UV_TEXT_SIZE];
