@@ -138,7 +138,9 @@ static void write_pipe(struct simc__tsio_output *output, size_t size)
         took(output, (size_t)result);
     else if (result < 0 && errno != EAGAIN && errno != EINTR)
         fail(output, errno);
-    if (output->held && output->has_poll && !output->is_closing && !output->is_freed)
+    if (!output->held)
+        write_on(output);
+    else if (output->has_poll && !output->is_closing && !output->is_freed)
         uv_poll_start(&output->poll, UV_WRITABLE, writable);
 }
 

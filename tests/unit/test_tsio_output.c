@@ -402,6 +402,38 @@ START_TEST(a_pipe_waits_for_readers_and_goes_on_with_whole_packets)
 }
 END_TEST
 
+START_TEST(a_pipe_ends_when_its_last_packet_is_written)
+{
+    static const size_t counts[] = {1, 300, 5000};
+    static uint8_t bytes[1 << 20];
+    struct ts_bed bed;
+    ts_bed_init(&bed);
+    signal(SIGPIPE, SIG_IGN);
+    const char *path = ts_bed_path(&bed, "fifo");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    for (size_t row = 0; row < sizeof counts / sizeof counts[0]; row++) {
+        struct ts_bed_end end;
+        size_t size = 0;
+        int fd = open(path, O_RDONLY | O_NONBLOCK);
+        ts_bed_output(&bed, &end, path,
+                      (struct simc__tsio_output_settings){.queue_bytes = 1 << 20});
+        ck_assert_int_eq(put(&end, 0, counts[row], 0, 0), 0);
+        simc__tsio_output_finish(end.output);
+        for (bool has_ended = false; !has_ended;) {
+            struct pollfd wait = {.fd = fd, .events = POLLIN};
+            ts_bed_until(&bed, poll(&wait, 1, 0) == 1 || ts_bed_has(&end, SIMC__TSIO_ENDED));
+            has_ended = ts_bed_has(&end, SIMC__TSIO_ENDED);
+            for (ssize_t got; (got = read(fd, bytes, sizeof bytes)) > 0;)
+                size += (size_t)got;
+        }
+        ck_assert_uint_eq(size, counts[row] * SIMC_TS_SIZE);
+        ts_bed_end_fini(&end);
+        close(fd);
+    }
+    ts_bed_fini(&bed);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_is_refused_at_once)
 {
     static const char *const texts[][2] = {
@@ -468,6 +500,7 @@ Suite *suite_tsio_output(void)
     tcase_add_test(tests, a_file_holds_everything_in_order);
     tcase_add_test(tests, a_full_disk_ends_a_title_and_is_waited_out_live);
     tcase_add_test(tests, a_pipe_waits_for_readers_and_goes_on_with_whole_packets);
+    tcase_add_test(tests, a_pipe_ends_when_its_last_packet_is_written);
     tcase_add_test(tests, what_cannot_be_opened_is_refused_at_once);
     tcase_add_test(tests, an_output_without_memory_says_so);
     suite_add_tcase(suite, tests);
