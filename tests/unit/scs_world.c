@@ -812,8 +812,8 @@ bool world_has_logged(const struct world *world, const char *text)
 
 uint64_t world_figure(struct world *world, const char *name)
 {
-    static uint8_t memory[1 << 20];
-    struct simc_writer out = simc_writer(memory, sizeof memory - 1);
+    UNIT_ROOM(uint8_t, memory, 1 << 20);
+    struct simc_writer out = simc_writer(memory, (1 << 20) - 1);
     simc__scs_collect(world->scs);
     simc__metrics_put(&out, world->metrics);
     ck_assert_int_eq(out.error, 0);

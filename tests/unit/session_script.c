@@ -11,8 +11,10 @@
 
 enum { LINES_MAX = 600, LINE_SIZE = 3000 };
 
+typedef char line_text[LINE_SIZE];
+
 struct lines {
-    char (*text)[LINE_SIZE];
+    line_text *text;
     size_t count, taken;
 };
 
@@ -494,7 +496,8 @@ static void do_lines(struct runner *runner)
 
 int session_script_run(const struct session_script *script, const struct session_run *run)
 {
-    static char output[LINES_MAX][LINE_SIZE], events[LINES_MAX][LINE_SIZE];
+    UNIT_ROOM(line_text, output, LINES_MAX);
+    UNIT_ROOM(line_text, events, LINES_MAX);
     const char *options = script->options;
     struct runner runner = {
         .script = script,

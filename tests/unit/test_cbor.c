@@ -576,10 +576,10 @@ static void put_random(struct simc__cbor_writer *writer, struct unit_random *ran
 
 START_TEST(random_items_survive_and_changed_ones_never_crash)
 {
-    static uint8_t room[1 << 20];
+    UNIT_ROOM(uint8_t, room, 1 << 20);
     struct unit_random random = unit_random(7);
     for (int i = 0; i < 300; i++) {
-        struct simc_writer out = simc_writer(room, sizeof room);
+        struct simc_writer out = simc_writer(room, (1 << 20));
         struct simc__cbor_writer writer;
         struct simc__cbor_reader reader;
         simc__cbor_writer_init(&writer, &out);

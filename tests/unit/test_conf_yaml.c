@@ -196,8 +196,8 @@ END_TEST
 /* `head`, then `part` again and again, then `tail`. */
 static struct simc_slice repeat(const char *head, const char *part, size_t count, const char *tail)
 {
-    static char yaml[SIMC__CONF_FILE_MAX + 4096];
-    struct simc_writer out = simc_writer(yaml, sizeof yaml);
+    UNIT_ROOM(char, yaml, SIMC__CONF_FILE_MAX + 4096);
+    struct simc_writer out = simc_writer(yaml, (SIMC__CONF_FILE_MAX + 4096));
     simc_writer_slice(&out, simc_slice_text(head));
     for (size_t i = 0; i < count; i++)
         simc_writer_slice(&out, simc_slice_text(part));

@@ -20,7 +20,7 @@ static uint64_t number_from(const char *name, uint64_t number)
 START_TEST(no_rule_is_broken_in_random_worlds)
 {
     static struct world world;
-    static struct world_word words[65536];
+    UNIT_ROOM(struct world_word, words, 65536);
     static struct world_figures figures;
     uint64_t runs = number_from("SIMC_SCHED_RUNS", UNIT_SANITIZED ? RUNS_SANITIZED : RUNS);
     uint64_t first = number_from("SIMC_SCHED_SEED", 1);

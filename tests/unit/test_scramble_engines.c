@@ -23,6 +23,8 @@ enum {
     STRIDE_MAX = PACKET + 64,
 };
 
+typedef uint8_t packet_bytes[PACKET];
+
 /* ---- the oracle: one packet, straight from the rule ---- */
 
 static struct oracle_library {
@@ -311,7 +313,8 @@ END_TEST
 START_TEST(many_csa_keys_fill_the_queue)
 {
     enum { KEYS = 300, COUNT = 3 * SIMC_SCRAMBLE_BATCH + 5 };
-    static uint8_t packets[COUNT][PACKET], clear[COUNT][PACKET];
+    UNIT_ROOM(packet_bytes, packets, COUNT);
+    UNIT_ROOM(packet_bytes, clear, COUNT);
     static struct simc_scramble_job jobs[COUNT];
     struct simc_secret cw[KEYS];
     struct unit_random random = unit_random(3000);

@@ -46,13 +46,13 @@ END_TEST
 START_TEST(every_truncation_is_refused)
 {
     const struct scs_mux_codec *codec = &scs_mux_codecs[_i];
-    static uint8_t room[ROOM];
+    UNIT_ROOM(uint8_t, room, ROOM);
     struct simc_slice body;
     uint8_t *block = sample((unsigned)_i, SCS_MUX_USUAL, &body);
     for (size_t size = 0; size < body.size; size++) {
         char why[SIMC__SCS_MUX_TEXT_SIZE] = "";
         uint8_t *exact = unit_exact(simc_slice(body.data, size));
-        struct simc_writer out = simc_writer(room, sizeof room);
+        struct simc_writer out = simc_writer(room, ROOM);
         unit_expect_error(codec->again(simc_slice(exact, size), &out, why), SIMC_EPROTO);
         ck_assert_str_ne(why, "");
         free(exact);
@@ -64,11 +64,12 @@ END_TEST
 START_TEST(bytes_behind_the_end_are_refused)
 {
     const struct scs_mux_codec *codec = &scs_mux_codecs[_i];
-    static uint8_t room[ROOM], longer[ROOM];
+    UNIT_ROOM(uint8_t, room, ROOM);
+    UNIT_ROOM(uint8_t, longer, ROOM);
     char why[SIMC__SCS_MUX_TEXT_SIZE] = "";
     struct simc_slice body;
     uint8_t *block = sample((unsigned)_i, SCS_MUX_USUAL, &body);
-    struct simc_writer out = simc_writer(room, sizeof room);
+    struct simc_writer out = simc_writer(room, ROOM);
     memcpy(longer, body.data, body.size);
     longer[body.size] = 0;
     unit_expect_error(codec->again(simc_slice(longer, body.size + 1), &out, why), SIMC_EPROTO);
@@ -81,14 +82,14 @@ END_TEST
 START_TEST(a_damaged_byte_is_refused_or_means_something_else)
 {
     const struct scs_mux_codec *codec = &scs_mux_codecs[_i];
-    static uint8_t room[ROOM];
+    UNIT_ROOM(uint8_t, room, ROOM);
     struct simc_slice body;
     uint8_t *block = sample((unsigned)_i, SCS_MUX_USUAL, &body);
     uint8_t *exact = unit_exact(body);
     for (size_t at = 0; at < body.size; at++) {
         for (unsigned value = 0; value < 256; value++) {
             char why[SIMC__SCS_MUX_TEXT_SIZE] = "";
-            struct simc_writer out = simc_writer(room, sizeof room);
+            struct simc_writer out = simc_writer(room, ROOM);
             exact[at] = (uint8_t)value;
             int error = codec->again(simc_slice(exact, body.size), &out, why);
             if (error) {
@@ -107,7 +108,7 @@ END_TEST
 
 START_TEST(too_little_room_tells_what_is_needed)
 {
-    static uint8_t room[ROOM];
+    UNIT_ROOM(uint8_t, room, ROOM);
     struct simc_slice body;
     uint8_t *block = sample((unsigned)_i, SCS_MUX_USUAL, &body);
     bool is_list = scs_mux_samples[_i] == scs_mux_sample_orders ||
@@ -209,13 +210,13 @@ static const struct {
 START_TEST(what_is_wrong_is_said)
 {
     char why[SIMC__SCS_MUX_TEXT_SIZE] = "";
-    static uint8_t room[ROOM];
+    UNIT_ROOM(uint8_t, room, ROOM);
     struct unit_bytes bytes = unit_hex(faults[_i].hex);
     uint8_t *exact = unit_exact(unit_slice(&bytes));
     unsigned codec = 0;
     while (strcmp(scs_mux_codecs[codec].name, faults[_i].codec) != 0)
         codec++;
-    struct simc_writer out = simc_writer(room, sizeof room);
+    struct simc_writer out = simc_writer(room, ROOM);
     int error = scs_mux_codecs[codec].again(simc_slice(exact, bytes.size), &out, why);
     ck_assert_msg(error == SIMC_EPROTO && strstr(why, faults[_i].why),
                   "%s %s: %s '%s', wanted '%s'", faults[_i].codec, faults[_i].hex,
@@ -311,9 +312,9 @@ END_TEST
 
 START_TEST(a_list_ends_at_its_largest_count)
 {
-    static uint8_t room[1024 * 1024];
+    UNIT_ROOM(uint8_t, room, 1024 * 1024);
     const struct simc__scs_mux_order order = {.type = SIMC__SCS_MUX_ORDER_CLEAR};
-    struct simc_writer out = simc_writer(room, sizeof room);
+    struct simc_writer out = simc_writer(room, (1024 * 1024));
     struct simc__scs_mux_orders orders;
     uint32_t count = 0;
     simc__scs_mux_orders_begin(&orders, &out);

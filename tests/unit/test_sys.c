@@ -291,14 +291,15 @@ END_TEST
 
 START_TEST(random_bytes_differ)
 {
-    static uint8_t a[1 << 20], b[64];
+    UNIT_ROOM(uint8_t, a, 1 << 20);
+    static uint8_t b[64];
     size_t zeros = 0;
     ck_assert_int_eq(simc__process_random(NULL, 0), 0);
-    ck_assert_int_eq(simc__process_random(a, sizeof a), 0);
+    ck_assert_int_eq(simc__process_random(a, (1 << 20)), 0);
     ck_assert_int_eq(simc__process_random(b, sizeof b), 0);
     ck_assert(memcmp(a, b, sizeof b) != 0);
-    ck_assert(memcmp(a, a + sizeof a - sizeof b, sizeof b) != 0);
-    for (size_t i = 0; i < sizeof a; i++)
+    ck_assert(memcmp(a, a + (1 << 20) - sizeof b, sizeof b) != 0);
+    for (size_t i = 0; i < (1 << 20); i++)
         zeros += a[i] == 0;
     /* 4096 of 2^20 on average, with a deviation of 64. */
     ck_assert_msg(zeros > 3000 && zeros < 5200, "%zu zeros", zeros);

@@ -722,10 +722,10 @@ END_TEST
 
 START_TEST(reports_print_whole_and_valid)
 {
-    static uint8_t text[1 << 20];
+    UNIT_ROOM(uint8_t, text, 1 << 20);
     for (size_t i = 0; i <= UNIT_COUNT(faults); i++) {
         analyze(i < UNIT_COUNT(faults) ? &faults[i] : &(struct fault){0}, 6000);
-        struct simc_writer out = simc_writer(text, sizeof text);
+        struct simc_writer out = simc_writer(text, (1 << 20));
         size_t fault_at = 0;
         simc__analyzer_json(&analyzer, &out);
         ck_assert_int_eq(out.error, 0);
@@ -733,7 +733,7 @@ START_TEST(reports_print_whole_and_valid)
         struct simc_writer measure = simc_writer(NULL, 0);
         simc__analyzer_json(&analyzer, &measure);
         ck_assert_uint_eq(measure.at, out.at);
-        out = simc_writer(text, sizeof text);
+        out = simc_writer(text, (1 << 20));
         simc__analyzer_text(&analyzer, &out);
         ck_assert_int_eq(out.error, 0);
         ck_assert(simc_slice_equal(simc_slice(text, 7), simc_slice_text("Stream\n")));
@@ -744,7 +744,7 @@ END_TEST
 
 START_TEST(random_packets_do_no_harm)
 {
-    static uint8_t text[8 << 20];
+    UNIT_ROOM(uint8_t, text, 8 << 20);
     struct unit_random random = unit_random(3);
     ck_assert_int_eq(simc__analyzer_init(&analyzer, &(struct simc__limits){.buffers = true}), 0);
     for (int i = 0; i < 100000; i++) {
@@ -757,7 +757,7 @@ START_TEST(random_packets_do_no_harm)
         ck_assert_int_eq(simc__analyzer_push(&analyzer, &run), 0);
     }
     simc__analyzer_end(&analyzer);
-    struct simc_writer out = simc_writer(text, sizeof text);
+    struct simc_writer out = simc_writer(text, (8 << 20));
     simc__analyzer_json(&analyzer, &out);
     ck_assert_int_eq(out.error, 0);
     ck_assert_uint_eq(analyzer.fault_count, SIMC__FAULTS_MAX);

@@ -87,7 +87,8 @@ static const struct row {
 START_TEST(packets_leave_in_whole_datagrams_at_their_time)
 {
     enum { COUNT = 1400, SPAN_MS = 200, ROOM = COUNT * 200 };
-    static uint8_t bytes[ROOM], wanted[COUNT * SIMC_TS_SIZE];
+    UNIT_ROOM(uint8_t, bytes, ROOM);
+    UNIT_ROOM(uint8_t, wanted, COUNT * SIMC_TS_SIZE);
     static struct arrival arrivals[COUNT];
     const struct row *row = &rows[_i];
     struct ts_bed bed;
@@ -105,7 +106,7 @@ START_TEST(packets_leave_in_whole_datagrams_at_their_time)
     ck_assert_int_eq(put(&end, COUNT, 1, start_ns + SPAN_MS * MS, start_ns + SPAN_MS * MS), 0);
     simc__tsio_output_finish(end.output);
     ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_ENDED));
-    size_t count, size = receive_all(fd, bytes, sizeof bytes, arrivals, &count);
+    size_t count, size = receive_all(fd, bytes, ROOM, arrivals, &count);
     size_t each = ts_bed_address("udp://127.0.0.1:1", SIMC__TSIO_OUTPUT).packets;
     each = strstr(row->output, "packets=3") ? 3 : each;
     size_t head = row->output[0] == 'r' ? SIMC__TSIO_RTP_SIZE : 0, datagrams = COUNT / each + 1;
@@ -144,7 +145,7 @@ END_TEST
 START_TEST(early_datagrams_leave_together)
 {
     enum { COUNT = 1400, SPAN_MS = 200, EARLY_MS = 5 };
-    static uint8_t bytes[COUNT * SIMC_TS_SIZE];
+    UNIT_ROOM(uint8_t, bytes, COUNT * SIMC_TS_SIZE);
     static struct arrival arrivals[COUNT];
     struct ts_bed bed;
     struct ts_bed_end end;
@@ -164,7 +165,7 @@ START_TEST(early_datagrams_leave_together)
     ck_assert_int_eq(put(&end, 0, COUNT, start_ns, start_ns + SPAN_MS * MS), 0);
     simc__tsio_output_finish(end.output);
     ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_ENDED));
-    receive_all(fd, bytes, sizeof bytes, arrivals, &count);
+    receive_all(fd, bytes, (COUNT * SIMC_TS_SIZE), arrivals, &count);
     ck_assert_uint_eq(count, COUNT / 7);
     for (size_t i = 0; i < count; i++) {
         uint64_t due_ns = wall_ns + (uint64_t)SPAN_MS * MS * i / count;
@@ -185,7 +186,7 @@ END_TEST
 START_TEST(a_backlog_does_not_leave_as_one_burst)
 {
     enum { COUNT = 2800, SPAN_MS = 200 };
-    static uint8_t bytes[COUNT * SIMC_TS_SIZE];
+    UNIT_ROOM(uint8_t, bytes, COUNT * SIMC_TS_SIZE);
     static struct arrival arrivals[COUNT];
     struct ts_bed bed;
     struct ts_bed_end end;
@@ -204,7 +205,7 @@ START_TEST(a_backlog_does_not_leave_as_one_burst)
     nanosleep(&stall, NULL);
     simc__tsio_output_finish(end.output);
     ts_bed_until(&bed, ts_bed_has(&end, SIMC__TSIO_ENDED));
-    receive_all(fd, bytes, sizeof bytes, arrivals, &count);
+    receive_all(fd, bytes, (COUNT * SIMC_TS_SIZE), arrivals, &count);
     ck_assert_uint_eq(count, COUNT / 7);
     uint64_t took_ns = arrivals[count - 1].at_ns - arrivals[0].at_ns;
     ck_assert_uint_ge(took_ns, SPAN_MS * MS / 10);
@@ -219,7 +220,7 @@ START_TEST(an_unreachable_output_is_told_once_and_stops_nobody)
 {
     struct ts_bed bed;
     struct ts_bed_end dead, unheard, alive;
-    static uint8_t bytes[1 << 20];
+    UNIT_ROOM(uint8_t, bytes, 1 << 20);
     static struct arrival arrivals[1000];
     char address[128];
     uint16_t port = 0;
@@ -240,7 +241,7 @@ START_TEST(an_unreachable_output_is_told_once_and_stops_nobody)
         ts_bed_turns(&bed, 1);
     }
     ts_bed_until(&bed, stats_of(&alive).datagrams == 100);
-    receive_all(fd, bytes, sizeof bytes, arrivals, &count);
+    receive_all(fd, bytes, (1 << 20), arrivals, &count);
     ck_assert_uint_eq(count, 100);
     ts_bed_until(&bed,
                  ts_bed_has(&dead, SIMC__TSIO_TROUBLE) && ts_bed_has(&unheard, SIMC__TSIO_TROUBLE));
@@ -371,7 +372,7 @@ START_TEST(a_pipe_waits_for_readers_and_goes_on_with_whole_packets)
 {
     struct ts_bed bed;
     struct ts_bed_end end;
-    static uint8_t bytes[1 << 20];
+    UNIT_ROOM(uint8_t, bytes, 1 << 20);
     ts_bed_init(&bed);
     signal(SIGPIPE, SIG_IGN);
     const char *path = ts_bed_path(&bed, "fifo");
@@ -389,7 +390,7 @@ START_TEST(a_pipe_waits_for_readers_and_goes_on_with_whole_packets)
         ck_assert_int_eq(put(&end, 0, 2000, 0, 0), 0);
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         ts_bed_until(&bed, poll(&wait, 1, 0) == 1);
-        ssize_t size = read(fd, bytes, sizeof bytes);
+        ssize_t size = read(fd, bytes, (1 << 20));
         ck_assert_int_gt(size, SIMC_TS_SIZE);
         ck_assert_uint_eq(bytes[0], SIMC_TS_SYNC);
         ck_assert_uint_eq(bytes[SIMC_TS_SIZE], SIMC_TS_SYNC);
@@ -405,7 +406,7 @@ END_TEST
 START_TEST(a_pipe_ends_when_its_last_packet_is_written)
 {
     static const size_t counts[] = {1, 300, 5000};
-    static uint8_t bytes[1 << 20];
+    UNIT_ROOM(uint8_t, bytes, 1 << 20);
     struct ts_bed bed;
     ts_bed_init(&bed);
     signal(SIGPIPE, SIG_IGN);
@@ -423,7 +424,7 @@ START_TEST(a_pipe_ends_when_its_last_packet_is_written)
             struct pollfd wait = {.fd = fd, .events = POLLIN};
             ts_bed_until(&bed, poll(&wait, 1, 0) == 1 || ts_bed_has(&end, SIMC__TSIO_ENDED));
             has_ended = ts_bed_has(&end, SIMC__TSIO_ENDED);
-            for (ssize_t got; (got = read(fd, bytes, sizeof bytes)) > 0;)
+            for (ssize_t got; (got = read(fd, bytes, (1 << 20))) > 0;)
                 size += (size_t)got;
         }
         ck_assert_uint_eq(size, counts[row] * SIMC_TS_SIZE);

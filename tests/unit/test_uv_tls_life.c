@@ -132,17 +132,18 @@ START_TEST(a_slow_reader_over_tls_loses_nothing)
     struct simc_uv_server_settings settings = {
         .tls = tls, .transport = {.send_buffer = 20000, .write_limit = 30000}};
     enum { TOTAL = 12 << 20 };
-    static uint8_t block[TOTAL], got[TOTAL];
+    UNIT_ROOM(uint8_t, block, TOTAL);
+    UNIT_ROOM(uint8_t, got, TOTAL);
     struct unit_random random = unit_random(9);
     int result;
-    unit_random_fill(&random, block, sizeof block);
+    unit_random_fill(&random, block, TOTAL);
     bed_init(&bed);
     bed.is_quiet = true;
     struct simc_uv_server *server = bed_server(&bed, &settings);
     peer_init(&peer, simc_uv_server_port(server, 0), TLS1_3_VERSION);
     peer_until(&bed, &peer, result, SSL_do_handshake(peer.ssl));
     bed_until(&bed, bed.opened == 1);
-    bed_say(bed.echoes, simc_slice(block, sizeof block));
+    bed_say(bed.echoes, simc_slice(block, TOTAL));
     bed_turns(&bed, 10);
     ck_assert_uint_gt(bed.echoes->out.size, TOTAL / 2);
     ck_assert_uint_le(simc_uv_connection_waiting(bed.echoes->connection),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,14 @@ uint8_t *unit_exact(struct simc_slice bytes)
     if (bytes.size)
         memcpy(copy, bytes.data, bytes.size);
     return copy;
+}
+
+void *unit_room(size_t size)
+{
+    void *room = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ck_assert_msg(room != MAP_FAILED, "no memory for a test");
+    return room;
 }
 
 /* Hex of the bytes from `from`, as many as fit into a message. */

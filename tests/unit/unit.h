@@ -38,6 +38,14 @@ static inline struct simc_slice unit_slice(const struct unit_bytes *bytes)
  *  read past its end. Release it with free(). */
 uint8_t *unit_exact(struct simc_slice bytes);
 
+/** Zeroed memory that lasts until the process ends. Large static arrays would be searched for
+ *  pointers by the leak check of each test, one process each; this is not. */
+void *unit_room(size_t size);
+/** Like `static type name[count]`, but by unit_room(): for what is large. */
+#define UNIT_ROOM(type, name, count) \
+    static type *name;               \
+    name = name ? name : unit_room((count) * sizeof(type))
+
 /* ---- comparisons: each ends the test with a message that shows both sides ---- */
 
 #define unit_expect_bytes(got, wanted) unit__expect_bytes(__FILE__, __LINE__, #got, got, wanted)
