@@ -75,7 +75,7 @@ int simc__scs_ecmg_grow(struct simc__scs_ecmg *ecmg)
 }
 
 int simc__scs_ecmg_new(struct simc__scs *scs, const struct simc__scs_ecmg_conf *conf,
-                       struct simc__scs_ecmg **out)
+                       struct simc__scs_ecmg *old, struct simc__scs_ecmg **out)
 {
     struct simc__scs_ecmg *ecmg = simc_calloc(1, sizeof *ecmg);
     char id[16];
@@ -83,10 +83,12 @@ int simc__scs_ecmg_new(struct simc__scs *scs, const struct simc__scs_ecmg_conf *
         return SIMC_ENOMEM;
     ecmg->scs = scs;
     ecmg->conf = conf;
+    ecmg->replaces = old;
     snprintf(id, sizeof id, "0x%08X", (unsigned)conf->super_cas_id);
     const struct simc__metric_label labels[] = {{"ecmg", conf->name}, {"super_cas_id", id}};
-    int error = simc__metrics_add(scs->environment.metrics, &simc__scs_ecmg_stats, labels,
-                                  sizeof labels / sizeof labels[0], &ecmg->stats);
+    int error = old ? 0
+                    : simc__metrics_add(scs->environment.metrics, &simc__scs_ecmg_stats, labels,
+                                        sizeof labels / sizeof labels[0], &ecmg->stats);
     if (!error)
         error = channel_new(ecmg);
     if (error) {
@@ -94,10 +96,20 @@ int simc__scs_ecmg_new(struct simc__scs *scs, const struct simc__scs_ecmg_conf *
         simc_free(ecmg);
         return error;
     }
-    ecmg->next = scs->ecmgs;
-    scs->ecmgs = ecmg;
     *out = ecmg;
     return 0;
+}
+
+void simc__scs_ecmg_add(struct simc__scs_ecmg *ecmg)
+{
+    struct simc__scs *scs = ecmg->scs;
+    if (ecmg->replaces) {
+        ecmg->stats = ecmg->replaces->stats;
+        ecmg->replaces->stats = NULL;
+        ecmg->replaces = NULL;
+    }
+    ecmg->next = scs->ecmgs;
+    scs->ecmgs = ecmg;
 }
 
 static void channel_free(struct simc__scs_channel *channel)
@@ -164,9 +176,10 @@ void simc__scs_ecmg_free(struct simc__scs_ecmg *ecmg, uint64_t now_ms)
 {
     struct simc__scs *scs = ecmg->scs;
     struct simc__scs_ecmg **at = &scs->ecmgs;
-    while (*at != ecmg)
+    while (*at && *at != ecmg)
         at = &(*at)->next;
-    *at = ecmg->next;
+    if (*at)
+        *at = ecmg->next;
     size_t count = ecmg->channel_count;
     ecmg->channel_count = 0; /* so that nobody is placed there again */
     for (size_t i = 0; i < count; i++)
@@ -223,7 +236,6 @@ static int slot_take(struct simc__scs_channel *channel, size_t *slot)
         channel->lanes = lanes;
         channel->lane_size = size;
     }
-    channel->free_from = at + 1;
     *slot = at;
     return 0;
 }
@@ -295,14 +307,14 @@ int simc__scs_lane_open(struct simc__scs_channel *channel, struct simc__scs_stre
     lane->nominal_100ms = nominal_of(channel, stream);
     error = simc_scs_stream_open(channel->session, lane->id, stream->ecm_id, lane->nominal_100ms,
                                  now_ms);
+    simc__scs_dirty_channel(channel); /* a session that has failed wants to be closed */
     if (error) {
-        channel->free_from = slot < channel->free_from ? slot : channel->free_from;
         simc_free(lane);
         return error;
     }
     channel->lanes[slot] = lane;
     channel->lane_count++;
-    simc__scs_dirty_channel(channel);
+    channel->free_from = slot + 1;
     *out = lane;
     return 0;
 }
@@ -323,10 +335,9 @@ void simc__scs_lane_close(struct simc__scs_lane *lane, uint64_t now_ms)
         return;
     lane->stream = NULL;
     lane->state = SIMC__SCS_LANE_CLOSING;
+    simc__scs_dirty_channel(lane->channel);
     if (simc_scs_stream_close(lane->channel->session, lane->id, now_ms))
         lane_free(lane);
-    else
-        simc__scs_dirty_channel(lane->channel);
 }
 
 /* ---- CW_provision ---- */
@@ -365,11 +376,11 @@ int simc__scs_lane_provide(struct simc__scs_stream *stream, const struct simc__s
     if (!error)
         error = simc_scs_provide(channel->session, &provision, now_ms);
     simc_wipe(words, sizeof words);
+    simc__scs_dirty_channel(channel); /* a session that has failed wants to be closed */
     if (error)
         return error;
     simc__scs_count_ecmg(channel, SIMC__SCS_ECMG_PROVISIONS);
     simc__scs_count_stream(stream, SIMC__SCS_STREAM_PROVISIONS);
-    simc__scs_dirty_channel(channel);
     return 0;
 }
 

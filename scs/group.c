@@ -36,34 +36,50 @@ const struct simc__scs_ac *simc__scs_stream_ac(const struct simc__scs_stream *st
     return newest;
 }
 
-/* Takes access criteria over under the next number, if they differ. @return true: they do. */
-static int ac_take(struct simc__scs_stream *stream, const struct simc__scs_ecm_conf *conf,
-                   bool *is_new)
+/* Makes access criteria ready to be taken, if they differ from those of now. */
+static int ac_prepare(struct simc__scs_stream *stream, const struct simc__scs_ecm_conf *conf)
 {
     uint8_t bytes[SIMC__SCS_AC_MAX];
     int size = ac_bytes(conf, bytes);
     const struct simc__scs_ac *now = simc__scs_stream_ac(stream, stream->ac_number);
     bool is_given = size >= 0;
-    *is_new = stream->ac_number == 0 || now->is_given != is_given ||
-              !simc_slice_equal(simc_slice(now->bytes, now->size),
-                                simc_slice(bytes, is_given ? (size_t)size : 0));
-    if (!*is_new)
+    bool is_new = stream->ac_number == 0 || now->is_given != is_given ||
+                  !simc_slice_equal(simc_slice(now->bytes, now->size),
+                                    simc_slice(bytes, is_given ? (size_t)size : 0));
+    if (!is_new)
         return 0;
     uint8_t *copy = size > 0 ? simc_alloc((size_t)size) : NULL;
     if (size > 0 && !copy)
         return SIMC_ENOMEM;
     if (copy)
         memcpy(copy, bytes, (size_t)size);
-    struct simc__scs_ac *ac = &stream->ac[++stream->ac_number % SIMC__SCS_AC_KEPT];
-    simc_free(ac->bytes);
-    ac->number = stream->ac_number;
-    ac->is_given = is_given;
-    ac->size = (uint16_t)(is_given ? size : 0);
-    ac->bytes = copy;
+    stream->ac_next = (struct simc__scs_ac){.number = stream->ac_number + 1,
+                                            .size = (uint16_t)(is_given ? size : 0),
+                                            .is_given = is_given,
+                                            .bytes = copy};
     return 0;
 }
 
-/* ---- making ---- */
+/* @return true: they are other ones. */
+static bool ac_take(struct simc__scs_stream *stream)
+{
+    if (stream->ac_next.number == 0)
+        return false;
+    stream->ac_number = stream->ac_next.number;
+    struct simc__scs_ac *ac = &stream->ac[stream->ac_number % SIMC__SCS_AC_KEPT];
+    simc_free(ac->bytes);
+    *ac = stream->ac_next;
+    memset(&stream->ac_next, 0, sizeof stream->ac_next);
+    return true;
+}
+
+static void ac_forget(struct simc__scs_stream *stream)
+{
+    simc_free(stream->ac_next.bytes);
+    memset(&stream->ac_next, 0, sizeof stream->ac_next);
+}
+
+/* ---- parts ---- */
 
 static int add_figures(struct simc__scs_stream *stream)
 {
@@ -85,11 +101,19 @@ static uint16_t ecm_id_of(const struct simc__scs_scg_conf *conf, uint32_t repeti
     return (uint16_t)(conf->streams[stream].ecm_id + repetition * conf->streams_count);
 }
 
+static bool is_same_stream(const struct simc__scs_stream *stream,
+                           const struct simc__scs_scg_conf *conf, uint32_t repetition, size_t index)
+{
+    return stream->conf->super_cas_id == conf->streams[index].super_cas_id &&
+           stream->ecm_id == ecm_id_of(conf, repetition, index);
+}
+
 static void stream_fini(struct simc__scs_stream *stream)
 {
     struct simc__scs *scs = stream->scg->scs;
     for (unsigned i = 0; i < SIMC__SCS_AC_KEPT; i++)
         simc_free(stream->ac[i].bytes);
+    ac_forget(stream);
     while (stream->ecms) {
         struct simc__scs_ecm_kept *ecm = stream->ecms;
         stream->ecms = ecm->next;
@@ -115,8 +139,77 @@ static void scg_release(struct simc__scs_scg *scg)
     simc_free(scg);
 }
 
+/* ---- what a group has of the one that it replaces ---- */
+
+/* The plan of the old group with the streams of the new one. */
+static void translate(const struct simc__scs_scg *old, const struct simc__scs_scg *scg,
+                      struct simc__sched_plan *plan)
+{
+    uint8_t kept = 0;
+    for (unsigned i = 0; i < plan->ecm_count; i++) {
+        struct simc__sched_plan_ecm ecm = plan->ecms[i];
+        for (unsigned k = 0; k < scg->stream_count; k++) {
+            if (!is_same_stream(&old->streams[ecm.stream], scg->conf, scg->repetition, k))
+                continue;
+            ecm.stream = (uint8_t)k;
+            ecm.ac = 0;
+            plan->ecms[kept++] = ecm;
+            break;
+        }
+    }
+    plan->ecm_count = kept;
+}
+
+/* The new group plans on where the old one stands; both live until the change is made. */
+static int begin_behind(struct simc__scs_scg *scg, const struct simc__scs_scg *old)
+{
+    struct simc__sched_plan plan;
+    simc__sched_export(old->sched, &plan);
+    translate(old, scg, &plan);
+    scg->air_lead_ms = old->air_lead_ms;
+    scg->floor_100ms = old->floor_100ms;
+    scg->has_mapping = old->has_mapping;
+    scg->mapping = old->mapping;
+    if (plan.period_count)
+        scg->first_cp = (uint16_t)(plan.periods[plan.period_count - 1].cp + 1);
+    /* Another cipher begins with CWs of its own, and the numbers go on. */
+    bool is_alike = old->cw_size == scg->cw_size;
+    int error = simc__scs_scg_begin(scg, is_alike ? &plan : NULL);
+    if (error && error != SIMC_ENOMEM) {
+        simc_log(simc__scs_log(scg->scs), SIMC_LOG_ERROR,
+                 "the plan of a changed group cannot be taken over; it begins anew",
+                 simc_log_uint("scg", scg->id), simc_log_text("why", simc_error_text(error)));
+        error = simc__scs_scg_begin(scg, NULL);
+    }
+    simc__sched_plan_wipe(&plan);
+    return error;
+}
+
+/* Figures that the old group has go over with their stream. */
+static int make_figures(struct simc__scs_scg *scg, const struct simc__scs_scg *old)
+{
+    int error = 0;
+    for (unsigned i = 0; i < scg->stream_count && !error; i++) {
+        bool is_there = false;
+        for (unsigned k = 0; old && k < old->stream_count; k++)
+            is_there =
+                is_there || (old->streams[k].stats &&
+                             is_same_stream(&old->streams[k], scg->conf, scg->repetition, i));
+        if (!is_there)
+            error = add_figures(&scg->streams[i]);
+    }
+    if (!error || error == SIMC_ENOMEM)
+        return error;
+    simc_log(simc__scs_log(scg->scs), SIMC_LOG_WARNING, "a group has no figures of its own",
+             simc_log_uint("scg", scg->id), simc_log_text("why", simc_error_text(error)));
+    return 0;
+}
+
+/* ---- making ---- */
+
 int simc__scs_scg_new(struct simc__scs *scs, const struct simc__scs_scg_conf *conf,
-                      uint32_t repetition, struct simc__scs_scg **out)
+                      uint32_t repetition, const struct simc__scs_scg *old,
+                      struct simc__scs_scg **out)
 {
     struct simc__scs_scg *scg =
         simc_calloc(1, sizeof *scg + conf->streams_count * sizeof scg->streams[0]);
@@ -135,31 +228,26 @@ int simc__scs_scg_new(struct simc__scs *scs, const struct simc__scs_scg_conf *co
     int error = 0;
     for (unsigned i = 0; i < scg->stream_count; i++) {
         struct simc__scs_stream *stream = &scg->streams[i];
-        bool is_new;
         stream->scg = scg;
         stream->conf = &conf->streams[i];
         stream->index = (uint8_t)i;
         stream->ecm_id = ecm_id_of(conf, repetition, i);
         stream->retry_ms = SIMC_DEADLINE_NONE;
         if (!error)
-            error = ac_take(stream, stream->conf, &is_new);
+            error = ac_prepare(stream, stream->conf);
+        if (!error)
+            (void)ac_take(stream);
     }
     if (!error)
-        error = simc__scs_scg_begin(scg, NULL);
+        error = old ? begin_behind(scg, old) : simc__scs_scg_begin(scg, NULL);
+    if (!error)
+        error = make_figures(scg, old);
     if (error) {
         scg_release(scg);
         return error;
     }
     *out = scg;
     return 0;
-}
-
-int simc__scs_scg_figures(struct simc__scs_scg *scg)
-{
-    int error = 0;
-    for (unsigned i = 0; i < scg->stream_count && !error; i++)
-        error = add_figures(&scg->streams[i]);
-    return error;
 }
 
 void simc__scs_scg_free(struct simc__scs_scg *scg, uint64_t now_ms)
@@ -183,13 +271,6 @@ static bool losses_are_equal(const struct simc__scs_scg_conf *a, const struct si
         equal =
             a->loss[i].action == b->loss[i].action && a->loss[i].limit_ms == b->loss[i].limit_ms;
     return equal;
-}
-
-static bool is_same_stream(const struct simc__scs_stream *stream,
-                           const struct simc__scs_scg_conf *conf, uint32_t repetition, size_t index)
-{
-    return stream->conf->super_cas_id == conf->streams[index].super_cas_id &&
-           stream->ecm_id == ecm_id_of(conf, repetition, index);
 }
 
 bool simc__scs_scg_fits(const struct simc__scs_scg *scg, const struct simc__scs_scg_conf *conf,
@@ -246,6 +327,22 @@ static bool is_defined_alike(const struct simc__scs_scg *scg, const struct simc_
     return alike;
 }
 
+int simc__scs_scg_prepare(struct simc__scs_scg *scg, const struct simc__scs_scg_conf *conf)
+{
+    int error = 0;
+    for (unsigned i = 0; i < scg->stream_count && !error; i++)
+        error = ac_prepare(&scg->streams[i], &conf->streams[i]);
+    if (error)
+        simc__scs_scg_forget(scg);
+    return error;
+}
+
+void simc__scs_scg_forget(struct simc__scs_scg *scg)
+{
+    for (unsigned i = 0; i < scg->stream_count; i++)
+        ac_forget(&scg->streams[i]);
+}
+
 int simc__scs_scg_take(struct simc__scs_scg *scg, const struct simc__scs_scg_conf *conf,
                        uint32_t repetition)
 {
@@ -258,12 +355,11 @@ int simc__scs_scg_take(struct simc__scs_scg *scg, const struct simc__scs_scg_con
     scg->repetition = repetition;
     for (unsigned i = 0; i < scg->stream_count; i++) {
         struct simc__scs_stream *stream = &scg->streams[i];
-        bool is_new = false;
         stream->conf = &conf->streams[i];
-        int ac_error = ac_take(stream, stream->conf, &is_new);
-        if (!ac_error && is_new)
-            ac_error = simc__sched_access_criteria(scg->sched, i, stream->ac_number,
-                                                   SIMC__SCHED_AT_BOUNDARY, 0);
+        int ac_error = ac_take(stream)
+                           ? simc__sched_access_criteria(scg->sched, i, stream->ac_number,
+                                                         SIMC__SCHED_AT_BOUNDARY, 0)
+                           : 0;
         error = error ? error : ac_error;
     }
     if (!same_mux) {
@@ -276,25 +372,6 @@ int simc__scs_scg_take(struct simc__scs_scg *scg, const struct simc__scs_scg_con
     return error;
 }
 
-/* The plan of the old group with the streams of the new one. */
-static void translate(const struct simc__scs_scg *old, const struct simc__scs_scg *scg,
-                      struct simc__sched_plan *plan)
-{
-    uint8_t kept = 0;
-    for (unsigned i = 0; i < plan->ecm_count; i++) {
-        struct simc__sched_plan_ecm ecm = plan->ecms[i];
-        for (unsigned k = 0; k < scg->stream_count; k++) {
-            if (!is_same_stream(&old->streams[ecm.stream], scg->conf, scg->repetition, k))
-                continue;
-            ecm.stream = (uint8_t)k;
-            ecm.ac = 0;
-            plan->ecms[kept++] = ecm;
-            break;
-        }
-    }
-    plan->ecm_count = kept;
-}
-
 static void lane_move(struct simc__scs_lane **from, struct simc__scs_lane **to,
                       struct simc__scs_stream *stream)
 {
@@ -304,31 +381,28 @@ static void lane_move(struct simc__scs_lane **from, struct simc__scs_lane **to,
         (*to)->stream = stream;
 }
 
-int simc__scs_scg_inherit(struct simc__scs_scg *scg, struct simc__scs_scg *old)
+static void stream_move(struct simc__scs_stream *from, struct simc__scs_stream *to)
 {
-    struct simc__sched_plan plan;
-    simc__sched_export(old->sched, &plan);
-    translate(old, scg, &plan);
+    lane_move(&from->active, &to->active, to);
+    lane_move(&from->spare, &to->spare, to);
+    to->was_served = from->was_served;
+    to->margin = from->margin;
+    to->ecms = from->ecms;
+    from->ecms = NULL;
+    if (from->stats) {
+        to->stats = from->stats;
+        from->stats = NULL;
+    }
+    if (to->active)
+        simc__scs_stream_up(to);
+    bool is_on_backup = (from->alarms.raised >> SIMC__SCS_ALARM_ON_BACKUP & 1) != 0;
+    simc__scs_alarm_stream(to, SIMC__SCS_ALARM_ON_BACKUP, is_on_backup);
+}
+
+void simc__scs_scg_inherit(struct simc__scs_scg *scg, struct simc__scs_scg *old)
+{
     for (unsigned i = 0; i < scg->stream_count; i++)
-        for (unsigned k = 0; k < old->stream_count; k++) {
-            struct simc__scs_stream *to = &scg->streams[i], *from = &old->streams[k];
-            if (!is_same_stream(from, scg->conf, scg->repetition, i))
-                continue;
-            lane_move(&from->active, &to->active, to);
-            lane_move(&from->spare, &to->spare, to);
-            to->was_served = from->was_served;
-            to->margin = from->margin;
-            to->ecms = from->ecms;
-            from->ecms = NULL;
-        }
-    scg->air_lead_ms = old->air_lead_ms;
-    scg->has_mapping = old->has_mapping;
-    scg->mapping = old->mapping;
-    if (plan.period_count)
-        scg->first_cp = (uint16_t)(plan.periods[plan.period_count - 1].cp + 1);
-    /* Another cipher begins with CWs of its own, and the numbers go on. */
-    bool is_alike = old->cw_size == scg->cw_size;
-    int error = simc__scs_scg_begin(scg, is_alike ? &plan : NULL);
-    simc__sched_plan_wipe(&plan);
-    return error;
+        for (unsigned k = 0; k < old->stream_count; k++)
+            if (is_same_stream(&old->streams[k], scg->conf, scg->repetition, i))
+                stream_move(&old->streams[k], &scg->streams[i]);
 }

@@ -89,7 +89,8 @@ struct simc__scs_ecmg {
     size_t channel_count;
     uint16_t need_100ms; /* the shortest period that it can serve, as of its last channel; 0: ? */
     struct simc__metric_set *stats;
-    struct simc__scs_margin margin; /* of all its streams */
+    struct simc__scs_ecmg *replaces; /* until it is added: whose figures it takes over */
+    struct simc__scs_margin margin;  /* of all its streams */
     struct simc__scs_alarms alarms;
     struct simc__scs_ecmg *next;
 };
@@ -157,6 +158,7 @@ struct simc__scs_stream {
     uint64_t refused_ms;
     uint32_t ac_number;
     struct simc__scs_ac ac[SIMC__SCS_AC_KEPT];
+    struct simc__scs_ac ac_next; /* made ready to be taken; number 0: nothing is */
     struct simc__sched_action provide;
     struct simc__scs_ecm_kept *ecms; /* the newest first */
     struct simc__scs_margin margin;
@@ -339,8 +341,11 @@ const char *simc__scs_grade_name(enum simc__scs_grade grade);
 
 /* ---- ecmg.c: channels ---- */
 
+/* Makes one that nobody is placed at before simc__scs_ecmg_add(). @param old the ECMG of the same
+ * name and CA system that goes when it comes, whose figures it takes over; NULL: none. */
 int simc__scs_ecmg_new(struct simc__scs *scs, const struct simc__scs_ecmg_conf *conf,
-                       struct simc__scs_ecmg **ecmg) SIMC_MUST_CHECK;
+                       struct simc__scs_ecmg *old, struct simc__scs_ecmg **ecmg) SIMC_MUST_CHECK;
+void simc__scs_ecmg_add(struct simc__scs_ecmg *ecmg);
 /* Its streams go elsewhere, its channels close in due order. */
 void simc__scs_ecmg_free(struct simc__scs_ecmg *ecmg, uint64_t now_ms);
 /* Another channel, when those that are there are full. */
@@ -379,19 +384,24 @@ bool simc__scs_lane_avoid(struct simc__scs_stream *stream, uint64_t now_ms);
 
 /* ---- group.c ---- */
 
+/* @param old the group that it is to replace, whose plan it takes over; NULL: none. */
 int simc__scs_scg_new(struct simc__scs *scs, const struct simc__scs_scg_conf *conf,
-                      uint32_t repetition, struct simc__scs_scg **scg) SIMC_MUST_CHECK;
+                      uint32_t repetition, const struct simc__scs_scg *old,
+                      struct simc__scs_scg **scg) SIMC_MUST_CHECK;
 void simc__scs_scg_free(struct simc__scs_scg *scg, uint64_t now_ms);
 /* True when a group can take the configuration over without being made anew. */
 bool simc__scs_scg_fits(const struct simc__scs_scg *scg, const struct simc__scs_scg_conf *conf,
                         uint32_t repetition);
-/* Takes it over: access criteria, period, services. */
+/* Makes ready what simc__scs_scg_take() needs memory for. @return 0, SIMC_ENOMEM (nothing is). */
+int simc__scs_scg_prepare(struct simc__scs_scg *scg,
+                          const struct simc__scs_scg_conf *conf) SIMC_MUST_CHECK;
+/* The change is not made. */
+void simc__scs_scg_forget(struct simc__scs_scg *scg);
+/* Takes a configuration over that is prepared: access criteria, period, services. */
 int simc__scs_scg_take(struct simc__scs_scg *scg, const struct simc__scs_scg_conf *conf,
                        uint32_t repetition) SIMC_MUST_CHECK;
-/* Takes plan, ECMs and lanes over from the group that it replaces. */
-int simc__scs_scg_inherit(struct simc__scs_scg *scg, struct simc__scs_scg *old) SIMC_MUST_CHECK;
-/* Adds the figures of its streams. */
-int simc__scs_scg_figures(struct simc__scs_scg *scg) SIMC_MUST_CHECK;
+/* Takes ECMs, lanes and figures over from the group that it replaces. */
+void simc__scs_scg_inherit(struct simc__scs_scg *scg, struct simc__scs_scg *old);
 const struct simc__scs_ac *simc__scs_stream_ac(const struct simc__scs_stream *stream,
                                                uint32_t number);
 

@@ -144,6 +144,17 @@ static int write_scg(const struct simc__scs_scg *scg, struct simc_writer *writer
     return simc__scs_mux_scg_write(writer, &out);
 }
 
+/* The group alone is the worse for it, as when the mux refuses it. */
+static int cannot_define(struct simc__scs_scg *scg)
+{
+    simc_log(simc__scs_log(scg->scs), SIMC_LOG_ERROR,
+             "a group cannot be defined: give it services, no more than a mux takes",
+             simc_log_text("mux", scg->mux->name), simc_log_uint("scg", scg->id),
+             simc_log_uint("services", scg->conf->services_count));
+    simc__scs_alarm_scg(scg, SIMC__SCS_ALARM_MUX, true);
+    return 0;
+}
+
 /* Sends the definition, and behind it all that a mux which had the group before may lack. */
 static int send_definition(struct simc__scs_scg *scg)
 {
@@ -152,11 +163,14 @@ static int send_definition(struct simc__scs_scg *scg)
     if (!memory)
         return SIMC_ENOMEM;
     struct simc_writer writer = simc_writer(memory, DEFINE_SIZE);
-    int error = write_scg(scg, &writer);
-    if (!error)
-        error = simc__link_request(mux->link, SIMC__SCS_MUX_DEFINE, simc_slice(memory, writer.at),
-                                   REQUEST_MS, NULL, mux->scs->now_ms, &scg->define_request);
+    bool is_written = write_scg(scg, &writer) == 0;
+    int error = is_written ? simc__link_request(mux->link, SIMC__SCS_MUX_DEFINE,
+                                                simc_slice(memory, writer.at), REQUEST_MS, NULL,
+                                                mux->scs->now_ms, &scg->define_request)
+                           : 0;
     simc_free(memory);
+    if (!is_written)
+        return cannot_define(scg);
     if (error)
         return error;
     mux->define_count++;
@@ -187,13 +201,20 @@ static void define_more(struct simc__scs_mux *mux)
     }
 }
 
+/* What has no room waits for an answer to another request. */
 void simc__scs_mux_define(struct simc__scs_scg *scg)
 {
     if (!scg->mux || scg->mux->state != SIMC__SCS_MUX_ACTIVE || scg->mux->is_failed)
         return;
     scg->wants_define = true;
-    if (scg->mux->define_count < DEFINES_MOST && send_definition(scg) == 0)
-        scg->wants_define = false;
+    if (scg->mux->define_count >= DEFINES_MOST)
+        return;
+    int error = send_definition(scg);
+    if (error == SIMC_EFULL)
+        return;
+    scg->wants_define = false;
+    if (error)
+        fail(scg->mux, "a group cannot be defined");
 }
 
 static void send_remove(struct simc__scs_mux *mux, uint32_t scg_id)
@@ -239,10 +260,11 @@ static bool belongs(const struct simc__scs_scg *scg, const struct simc__scs_mux 
 static void begin_scg(struct simc__scs_scg *scg, struct simc__scs_mux *mux)
 {
     bool is_new = scg->has_timeline_id && scg->timeline_id != mux->announce.timeline_id;
-    bool has_other_lead = scg->air_lead_ms != lead_of(mux);
+    uint32_t old_lead_ms = scg->air_lead_ms;
     scg->mux = mux;
     scg->air_lead_ms = lead_of(mux);
-    if (has_other_lead && simc__scs_scg_begin_anew(scg)) {
+    if (scg->air_lead_ms != old_lead_ms && simc__scs_scg_begin_anew(scg)) {
+        scg->air_lead_ms = old_lead_ms;
         fail(mux, "no memory for a group");
         return;
     }
@@ -319,18 +341,28 @@ static void take_plan(struct simc__scs_mux *mux, const struct simc__scs_mux_plan
     if (scg->has_timeline_id || from->period_count == 0)
         return;
     simc__scs_plan_read(scg, from, &plan);
+    uint32_t old_lead_ms = scg->air_lead_ms;
+    uint16_t old_first_cp = scg->first_cp;
     scg->air_lead_ms = lead_of(mux);
     /* Numbers that ECMs have published do not come again, whatever becomes of the plan. */
     uint16_t last_cp = from->periods[from->period_count - 1].cp;
     scg->first_cp = (uint16_t)(last_cp + 1);
     int error = simc__scs_scg_begin(scg, &plan);
-    if (error)
-        error = simc__scs_scg_begin(scg, NULL) ? error : 0;
-    simc_log(simc__scs_log(mux->scs), error ? SIMC_LOG_ERROR : SIMC_LOG_INFO,
-             error ? "the plan of a mux cannot be taken over" : "goes on with the plan of a mux",
+    simc__sched_plan_wipe(&plan);
+    bool is_taken = error == 0;
+    if (error && error != SIMC_ENOMEM)
+        error = simc__scs_scg_begin(scg, NULL);
+    if (error) {
+        scg->air_lead_ms = old_lead_ms;
+        scg->first_cp = old_first_cp;
+        fail(mux, "no memory for the plan of a group");
+        return;
+    }
+    simc_log(simc__scs_log(mux->scs), is_taken ? SIMC_LOG_INFO : SIMC_LOG_ERROR,
+             is_taken ? "goes on with the plan of a mux"
+                      : "the plan of a mux cannot be taken over; the group begins anew",
              simc_log_uint("scg", scg->id), simc_log_uint("cp", last_cp),
              simc_log_text("mux", mux->name));
-    simc__sched_plan_wipe(&plan);
 }
 
 static void ask_plan(struct simc__scs_mux *mux, bool has_after, uint32_t after)
@@ -352,7 +384,7 @@ static void activate(struct simc__scs_mux *mux)
     struct simc__scs *scs = mux->scs;
     mux->state = SIMC__SCS_MUX_ACTIVE;
     log_mux(mux, SIMC_LOG_INFO, "mux connected", NULL);
-    for (size_t i = 0; i < scs->scg_count; i++)
+    for (size_t i = 0; i < scs->scg_count && !mux->is_failed; i++)
         if (belongs(scs->scgs[i], mux))
             begin_scg(scs->scgs[i], mux);
 }
@@ -368,7 +400,7 @@ static void plan_came(struct simc__scs_mux *mux, struct simc_slice body)
     size_t count = 0;
     int error =
         scg ? simc__scs_mux_plan_open(body, &reader, &timeline_id, &is_last, why) : SIMC_ENOMEM;
-    while (!error) {
+    while (!error && !mux->is_failed) {
         error = simc__scs_mux_plan_next(&reader, scg, why);
         if (error)
             break;
@@ -380,10 +412,12 @@ static void plan_came(struct simc__scs_mux *mux, struct simc_slice body)
     if (scg)
         simc__scs_mux_plan_scg_wipe(scg);
     simc_free(scg);
-    if (error != SIMC_EEND) {
+    if (error && error != SIMC_EEND) {
         fail(mux, why);
         return;
     }
+    if (mux->is_failed)
+        return; /* the plan is asked for again on the next link */
     if (is_last || count == 0)
         activate(mux);
     else
@@ -538,6 +572,8 @@ static void answered(struct simc__scs_mux *mux, const struct simc__link_event *e
         plan_came(mux, event->body);
     else if (event->method == SIMC__SCS_MUX_DEFINE)
         defined(mux, event);
+    else
+        define_more(mux);
 }
 
 static void told(struct simc__scs_mux *mux, const struct simc__link_event *event)

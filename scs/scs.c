@@ -274,25 +274,38 @@ static void begin_scg(struct simc__scs_scg *scg, uint64_t now_ms)
 }
 
 /* Makes what the configuration has and the synchroniser has not. */
+static int make_scg(struct simc__scs *scs, struct wanted *wanted)
+{
+    struct simc__scs_scg *old = simc__scs_find(scs, id_of(wanted));
+    if (!old || !simc__scs_scg_fits(old, wanted->conf, wanted->repetition)) {
+        int error = simc__scs_scg_new(scs, wanted->conf, wanted->repetition, old, &wanted->made);
+        wanted->scg = wanted->made;
+        return error;
+    }
+    wanted->scg = old;
+    return simc__scs_scg_prepare(old, wanted->conf);
+}
+
+static void unmake_scgs(struct simc__scs *scs, struct wanted *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (wanted[i].made)
+            simc__scs_scg_free(wanted[i].made, scs->now_ms);
+        else if (wanted[i].scg)
+            simc__scs_scg_forget(wanted[i].scg);
+}
+
 static int make_scgs(struct simc__scs *scs, struct wanted *wanted, size_t count)
 {
     int error = 0;
-    for (size_t i = 0; i < count && !error; i++) {
-        struct simc__scs_scg *old = simc__scs_find(scs, id_of(&wanted[i]));
-        if (old && simc__scs_scg_fits(old, wanted[i].conf, wanted[i].repetition)) {
-            wanted[i].scg = old;
-            continue;
-        }
-        error = simc__scs_scg_new(scs, wanted[i].conf, wanted[i].repetition, &wanted[i].made);
-        wanted[i].scg = wanted[i].made;
-    }
-    for (size_t i = 0; i < count && error; i++)
-        if (wanted[i].made)
-            simc__scs_scg_free(wanted[i].made, scs->now_ms);
+    for (size_t i = 0; i < count && !error; i++)
+        error = make_scg(scs, &wanted[i]);
+    if (error)
+        unmake_scgs(scs, wanted, count);
     return error;
 }
 
-/* From here on nothing can fail but for memory, and then it is logged. */
+/* From here on nothing fails. */
 static void replace_scg(struct simc__scs *scs, struct simc__scs_scg *scg)
 {
     struct simc__scs_scg *old = simc__scs_find(scs, scg->id);
@@ -304,11 +317,7 @@ static void replace_scg(struct simc__scs *scs, struct simc__scs_scg *scg)
     scg->lost_ms = old->lost_ms;
     scg->has_timeline_id = old->has_timeline_id;
     scg->timeline_id = old->timeline_id;
-    int error = simc__scs_scg_inherit(scg, old);
-    if (error)
-        simc_log(simc__scs_log(scs), SIMC_LOG_ERROR,
-                 "the plan of a changed group could not be taken over; it begins anew",
-                 simc_log_uint("scg", scg->id), simc_log_text("why", simc_error_text(error)));
+    simc__scs_scg_inherit(scg, old);
     if (scg->mux)
         simc__scs_mux_define(scg);
 }
@@ -321,7 +330,8 @@ static void take_scgs(struct simc__scs *scs, struct wanted *wanted, size_t count
         if (wanted[i].made)
             replace_scg(scs, wanted[i].made);
         else if (simc__scs_scg_take(wanted[i].scg, wanted[i].conf, wanted[i].repetition))
-            simc_log(simc__scs_log(scs), SIMC_LOG_ERROR, "no memory for all of a changed group",
+            simc_log(simc__scs_log(scs), SIMC_LOG_ERROR,
+                     "a changed group cannot use all that the configuration says",
                      simc_log_uint("scg", wanted[i].scg->id));
     }
     for (size_t i = 0; i < old_count; i++) {
@@ -412,7 +422,51 @@ static struct simc__scs_ecmg *find_fitting(const struct simc__scs *scs,
     return ecmg;
 }
 
-/* An entry that keeps its name and changes otherwise has to go first: figures have its name. */
+static struct simc__scs_ecmg *find_namesake(const struct simc__scs *scs,
+                                            const struct simc__scs_ecmg_conf *conf)
+{
+    struct simc__scs_ecmg *ecmg = scs->ecmgs;
+    while (ecmg && (ecmg->conf->super_cas_id != conf->super_cas_id ||
+                    strcmp(ecmg->conf->name, conf->name) != 0))
+        ecmg = ecmg->next;
+    return ecmg;
+}
+
+/* Those that are not there yet, as a list of its own. */
+static int make_ecmgs(struct simc__scs *scs, const struct simc__scs_conf *conf,
+                      struct simc__scs_ecmg **list)
+{
+    *list = NULL;
+    for (size_t i = 0; i < conf->ecmgs_count; i++) {
+        struct simc__scs_ecmg *ecmg;
+        if (find_fitting(scs, &conf->ecmgs[i]))
+            continue;
+        int error =
+            simc__scs_ecmg_new(scs, &conf->ecmgs[i], find_namesake(scs, &conf->ecmgs[i]), &ecmg);
+        if (error == 0) {
+            ecmg->next = *list;
+            *list = ecmg;
+            continue;
+        }
+        simc_log(simc__scs_log(scs), SIMC_LOG_ERROR, "an ECMG cannot be used",
+                 simc_log_text("ecmg", conf->ecmgs[i].name),
+                 simc_log_text("why", simc_error_text(error)));
+        if (error == SIMC_ENOMEM)
+            return error;
+    }
+    return 0;
+}
+
+static void unmake_ecmgs(struct simc__scs *scs, struct simc__scs_ecmg *list)
+{
+    while (list) {
+        struct simc__scs_ecmg *ecmg = list;
+        list = ecmg->next;
+        simc__scs_ecmg_free(ecmg, scs->now_ms);
+    }
+}
+
+/* What the configuration does not have, or has otherwise. */
 static void drop_ecmgs(struct simc__scs *scs, const struct simc__scs_conf *conf, uint64_t now_ms)
 {
     struct simc__scs_ecmg *next;
@@ -432,19 +486,15 @@ static void drop_ecmgs(struct simc__scs *scs, const struct simc__scs_conf *conf,
     }
 }
 
-static void take_ecmgs(struct simc__scs *scs, const struct simc__scs_conf *conf, uint64_t now_ms)
+static void take_ecmgs(struct simc__scs *scs, const struct simc__scs_conf *conf,
+                       struct simc__scs_ecmg *list, uint64_t now_ms)
 {
-    drop_ecmgs(scs, conf, now_ms);
-    for (size_t i = 0; i < conf->ecmgs_count; i++) {
-        struct simc__scs_ecmg *ecmg;
-        int error = find_fitting(scs, &conf->ecmgs[i])
-                        ? 0
-                        : simc__scs_ecmg_new(scs, &conf->ecmgs[i], &ecmg);
-        if (error)
-            simc_log(simc__scs_log(scs), SIMC_LOG_ERROR, "an ECMG cannot be used",
-                     simc_log_text("ecmg", conf->ecmgs[i].name),
-                     simc_log_text("why", simc_error_text(error)));
+    while (list) {
+        struct simc__scs_ecmg *ecmg = list;
+        list = ecmg->next;
+        simc__scs_ecmg_add(ecmg);
     }
+    drop_ecmgs(scs, conf, now_ms);
 }
 
 int simc__scs_check(const struct simc__scs_conf *conf, char why[SIMC__SCS_WHY_SIZE])
@@ -469,26 +519,33 @@ int simc__scs_change(struct simc__scs *scs, const struct simc__scs_conf *conf, u
     int error = simc__scs_check(conf, why);
     if (error)
         return error;
+    size_t old_total = scs->stream_total;
+    struct simc__scs_ecmg *ecmgs = NULL;
     error = make_wanted(conf, &wanted, &count, &streams);
+    scs->stream_total = streams;
     if (!error)
         error = make_room(scs, count);
     if (!error)
         error = make_scgs(scs, wanted, count);
+    if (!error) {
+        error = make_ecmgs(scs, conf, &ecmgs);
+        if (error) {
+            unmake_ecmgs(scs, ecmgs);
+            unmake_scgs(scs, wanted, count);
+        }
+    }
     if (error) {
         snprintf(why, SIMC__SCS_WHY_SIZE, "%s", simc_error_text(error));
         simc_free(wanted);
+        scs->stream_total = old_total;
         return error;
     }
-    scs->stream_total = streams;
     scs->conf = conf;
     take_scgs(scs, wanted, count, now_ms);
-    take_ecmgs(scs, conf, now_ms);
+    take_ecmgs(scs, conf, ecmgs, now_ms);
     for (size_t i = 0; i < count; i++) {
         if (!wanted[i].made)
             continue;
-        if (simc__scs_scg_figures(wanted[i].made))
-            simc_log(simc__scs_log(scs), SIMC_LOG_WARNING, "a group has no figures of its own",
-                     simc_log_uint("scg", wanted[i].made->id));
         if (!wanted[i].made->is_live)
             begin_scg(wanted[i].made, now_ms);
         simc__scs_dirty_scg(wanted[i].made);
@@ -503,6 +560,7 @@ int simc__scs_new(const struct simc__scs_environment *environment,
                   char why[SIMC__SCS_WHY_SIZE])
 {
     struct simc__scs *scs = simc_calloc(1, sizeof *scs);
+    snprintf(why, SIMC__SCS_WHY_SIZE, "%s", simc_error_text(SIMC_ENOMEM));
     if (!scs)
         return SIMC_ENOMEM;
     scs->environment = *environment;

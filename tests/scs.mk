@@ -4,7 +4,8 @@ if HAVE_CHECK
 unit_tests_SOURCES += \
 	%D%/unit/scs_world.c \
 	%D%/unit/scs_world.h \
-	%D%/unit/test_scs.c
+	%D%/unit/test_scs.c \
+	%D%/unit/test_scs_memory.c
 # Each in front of what it needs; some of them stand in the list of another file too.
 unit_tests_parts += \
 	libsimc-scs.la \

@@ -101,8 +101,9 @@ static void disconnect_channel(void *context, struct simc__scs_channel *channel)
 /* The bytes are moved by world_pass(). */
 static void flush_channel(void *context, struct simc__scs_channel *channel)
 {
+    struct world_channel *at = simc__scs_channel_owner(channel);
     (void)context;
-    (void)channel;
+    at->is_flushed = true;
 }
 
 static void mux_take(struct world *world);
@@ -156,7 +157,10 @@ static void node_connect(struct world *world, struct world_node *node, struct wo
     at->retry_ms = world->now_ms + RETRY_MS;
     if (simc__scs_channel_connected(at->channel, world->now_ms, &at->scs))
         return;
+    at->is_flushed = true;
+    unit_alloc_spare(true);
     ck_assert_int_eq(simc_ecmg_session_new(&settings, world->now_ms, &at->ecmg), 0);
+    unit_alloc_spare(false);
 }
 
 static void node_provision(struct world *world, struct world_node *node, unsigned channel,
@@ -265,16 +269,21 @@ static void node_events(struct world *world, struct world_node *node, unsigned c
     }
 }
 
-static bool move(struct simc_session *from, struct simc_session *to, uint64_t now_ms,
-                 struct simc_buffer *held)
+static bool move(struct simc_session *from, struct simc_session *to, bool is_to_peer,
+                 uint64_t now_ms, struct simc_buffer *held)
 {
     struct simc_slice output = simc_session_output(from);
     if (output.size == 0)
         return false;
     simc_buffer_init(held, BUFFER_MAX);
+    unit_alloc_spare(true);
     ck_assert_int_eq(simc_buffer_append(held, output), 0);
+    if (!is_to_peer)
+        unit_alloc_spare(false);
     simc_session_sent(from, output.size);
     simc_session_feed(to, simc_buffer_bytes(held), now_ms);
+    if (is_to_peer)
+        unit_alloc_spare(false);
     return true;
 }
 
@@ -304,23 +313,30 @@ static bool channel_step(struct world *world, struct world_node *node, unsigned 
         node_connect(world, node, at);
         return at->scs != NULL;
     }
+    /* As a connection does it: nobody looks at a session for which nothing was due. */
+    bool is_due =
+        at->is_flushed || simc_deadline_due(simc_session_deadline_ms(at->scs), world->now_ms);
+    at->is_flushed = false;
     simc_session_expire(at->scs, world->now_ms);
     if (node->manner != WORLD_FROZEN) {
+        unit_alloc_spare(true);
         simc_session_expire(at->ecmg, world->now_ms);
-        if (move(at->scs, at->ecmg, world->now_ms, &held)) {
+        if (move(at->scs, at->ecmg, true, world->now_ms, &held)) {
             has_moved = true;
             node_events(world, node, index);
             simc_buffer_fini(&held);
         }
         node_answers(world, node);
-        if (move(at->ecmg, at->scs, world->now_ms, &held)) {
-            has_moved = true;
+        unit_alloc_spare(false);
+        if (move(at->ecmg, at->scs, false, world->now_ms, &held)) {
+            has_moved = is_due = true;
             simc__scs_channel_events(at->channel, world->now_ms);
             simc_buffer_fini(&held);
         }
     }
-    simc__scs_channel_events(at->channel, world->now_ms);
-    if (at->scs && (simc_session_wants_close(at->scs) != SIMC_REASON_NONE ||
+    if (is_due)
+        simc__scs_channel_events(at->channel, world->now_ms);
+    if (at->scs && ((is_due && simc_session_wants_close(at->scs) != SIMC_REASON_NONE) ||
                     simc_session_wants_close(at->ecmg) != SIMC_REASON_NONE)) {
         hang_up(world, node, at, "closed");
         has_moved = true;
@@ -382,9 +398,11 @@ static void take_period(struct world *world, struct world_scg *scg,
     plan_period(plan, order->cp)->start_tick = order->start_tick;
     plan->is_clear = false;
     bool is_again = scg->has_newest && scg->newest == order->cp;
-    if (scg->has_newest && scg->starts[order->cp] == order->start_tick) {
+    if (scg->starts[order->cp] == order->start_tick) {
         /* Sent again to a mux that has come back. */
-        scg->newest = simc_cp_distance(order->cp, scg->newest) > 0 ? order->cp : scg->newest;
+        if (!scg->has_newest || simc_cp_distance(order->cp, scg->newest) > 0)
+            scg->newest = order->cp;
+        scg->has_newest = true;
         return;
     }
     check_start(world, scg, order->start_tick);
@@ -591,6 +609,7 @@ static void send_timeline(struct world *world)
 static void mux_events(struct world *world)
 {
     struct simc__link_event event;
+    unit_alloc_spare(true);
     while (simc__link_next_event(world->link, &event)) {
         if (event.type == SIMC__LINK_EVENT_OPEN) {
             send_announce(world);
@@ -607,18 +626,24 @@ static void mux_events(struct world *world)
             answer_remove(world, &event);
         }
     }
+    unit_alloc_spare(false);
 }
 
-static bool move_link(struct simc__link *from, struct simc__link *to, uint64_t now_ms,
-                      struct simc_buffer *held)
+static bool move_link(struct simc__link *from, struct simc__link *to, bool is_to_peer,
+                      uint64_t now_ms, struct simc_buffer *held)
 {
     struct simc_slice output = simc__link_output(from);
     if (output.size == 0)
         return false;
     simc_buffer_init(held, BUFFER_MAX);
+    unit_alloc_spare(true);
     ck_assert_int_eq(simc_buffer_append(held, output), 0);
+    if (!is_to_peer)
+        unit_alloc_spare(false);
     simc__link_sent(from, output.size);
     simc__link_feed(to, simc_buffer_bytes(held), now_ms);
+    if (is_to_peer)
+        unit_alloc_spare(false);
     return true;
 }
 
@@ -628,24 +653,43 @@ static void mux_take(struct world *world)
     struct simc_buffer held;
     if (!world->link || !world->mux || world->mux_is_frozen)
         return;
-    if (!move_link(simc__scs_mux_link(world->mux), world->link, world->now_ms, &held))
+    if (!move_link(simc__scs_mux_link(world->mux), world->link, true, world->now_ms, &held))
         return;
     mux_events(world);
     simc_buffer_fini(&held);
 }
 
+static int try_mux_connect(struct world *world);
+
+/* Periods that passed meanwhile were not told to it. */
+static void mux_return(struct world *world)
+{
+    world->mux_retry_ms = world->now_ms + RETRY_MS;
+    for (unsigned i = 0; i < WORLD_SCGS_MAX; i++)
+        world->scgs[i].has_newest = false;
+    if (try_mux_connect(world))
+        world->mux = NULL;
+}
+
 static bool mux_step(struct world *world)
 {
     struct simc_buffer held;
+    if (!world->link && world->mux_returns && world->now_ms >= world->mux_retry_ms)
+        mux_return(world);
     if (!world->link || world->mux_is_frozen)
         return false;
+    unit_alloc_spare(true);
     simc__link_expire(world->link, world->now_ms);
+    unit_alloc_spare(false);
     simc__link_expire(simc__scs_mux_link(world->mux), world->now_ms);
     mux_take(world);
     mux_events(world);
+    unit_alloc_spare(true);
     if (simc__link_is_open(world->link) && world->now_ms >= world->timeline_ms)
         send_timeline(world);
-    bool has_moved = move_link(world->link, simc__scs_mux_link(world->mux), world->now_ms, &held);
+    unit_alloc_spare(false);
+    bool has_moved =
+        move_link(world->link, simc__scs_mux_link(world->mux), false, world->now_ms, &held);
     simc__scs_mux_events(world->mux, world->now_ms);
     if (has_moved)
         simc_buffer_fini(&held);
@@ -655,7 +699,7 @@ static bool mux_step(struct world *world)
     return has_moved;
 }
 
-void world_mux_connect(struct world *world)
+static int try_mux_connect(struct world *world)
 {
     const struct simc__link_settings settings = {.service = SIMC__SCS_MUX_SERVICE,
                                                  .version_min = 1,
@@ -663,9 +707,19 @@ void world_mux_connect(struct world *world)
                                                  .name = "mux of a test",
                                                  .output_limit = 16 << 20};
     ck_assert_ptr_null(world->link);
-    ck_assert_int_eq(simc__scs_mux_connected(world->scs, "here", world->now_ms, &world->mux), 0);
+    int error = simc__scs_mux_connected(world->scs, "here", world->now_ms, &world->mux);
+    if (error)
+        return error;
     simc__scs_mux_owner_set(world->mux, world);
+    unit_alloc_spare(true);
     ck_assert_int_eq(simc__link_new(&settings, world->now_ms, &world->link), 0);
+    unit_alloc_spare(false);
+    return 0;
+}
+
+void world_mux_connect(struct world *world)
+{
+    ck_assert_int_eq(try_mux_connect(world), 0);
 }
 
 void world_mux_disconnect(struct world *world)
@@ -678,6 +732,8 @@ void world_mux_disconnect(struct world *world)
     simc__scs_mux_events(world->mux, world->now_ms);
     simc__scs_mux_disconnected(world->mux, "the peer closed it", world->now_ms);
     world->mux = NULL;
+    world->mux_losses++;
+    world->mux_retry_ms = world->now_ms + RETRY_MS;
 }
 
 /* ---- the clock ---- */
@@ -703,8 +759,10 @@ void world_pass(struct world *world, uint64_t ms)
 static void load(const char *yaml, struct simc__scs_conf *conf, struct simc__conf **owner)
 {
     struct simc__conf_faults faults;
+    unit_alloc_spare(true);
     int error = simc__conf_load(&simc__scs_conf_table, simc_slice_text(yaml), "scsd.yaml", conf,
                                 owner, &faults);
+    unit_alloc_spare(false);
     ck_assert_msg(error == 0, "line %u: %s: %s", faults.items[0].line, faults.items[0].where,
                   faults.items[0].why);
 }
@@ -727,20 +785,36 @@ struct world *world_new(void)
     return world;
 }
 
-void world_start(struct world *world, const char *yaml)
+int world_try_start(struct world *world, const char *yaml)
 {
     struct simc__scs_environment filled = environment;
     char why[SIMC__SCS_WHY_SIZE] = "";
-    load(yaml, &world->conf, &world->owner);
+    world->conf_at = 0;
+    load(yaml, &world->confs[0], &world->owner);
     filled.log = &world->log;
     filled.metrics = world->metrics;
     filled.source = (struct simc__scs_source){draw, world};
     filled.context = world;
-    int error = simc__scs_new(&filled, &world->conf, world->now_ms, &world->scs, why);
-    ck_assert_msg(error == 0, "%s: %s", simc_error_name(error), why);
+    int error = simc__scs_new(&filled, &world->confs[0], world->now_ms, &world->scs, why);
+    if (error) {
+        ck_assert_msg(why[0], "%s without a reason", simc_error_name(error));
+        simc__conf_free(world->owner);
+        world->owner = NULL;
+        world->scs = NULL;
+        return error;
+    }
     simc__scs_run(world->scs, world->now_ms);
-    if (world->has_mux)
+    if (world->has_mux && world->mux_returns)
+        mux_return(world);
+    else if (world->has_mux)
         world_mux_connect(world);
+    return 0;
+}
+
+void world_start(struct world *world, const char *yaml)
+{
+    int error = world_try_start(world, yaml);
+    ck_assert_msg(error == 0, "%s", simc_error_name(error));
 }
 
 static void forget(struct world *world)
@@ -771,24 +845,18 @@ void world_restart(struct world *world, const char *yaml)
 
 int world_reload(struct world *world, const char *yaml)
 {
-    struct simc__scs_conf conf;
     struct simc__conf *owner;
     char why[SIMC__SCS_WHY_SIZE] = "";
-    load(yaml, &conf, &owner);
-    /* The values are those of the owner; the struct itself stands in the world. */
-    struct simc__scs_conf *kept = calloc(1, sizeof *kept);
-    ck_assert_ptr_nonnull(kept);
-    *kept = conf;
-    int error = simc__scs_change(world->scs, kept, world->now_ms, why);
+    /* The texts are those of the owner; the struct itself stands in the world. */
+    unsigned other = 1 - world->conf_at;
+    load(yaml, &world->confs[other], &owner);
+    int error = simc__scs_change(world->scs, &world->confs[other], world->now_ms, why);
     if (error) {
+        ck_assert_msg(why[0], "%s without a reason", simc_error_name(error));
         simc__conf_free(owner);
-        free(kept);
         return error;
     }
-    world->conf = *kept;
-    error = simc__scs_change(world->scs, &world->conf, world->now_ms, why);
-    ck_assert_int_eq(error, 0);
-    free(kept);
+    world->conf_at = other;
     simc__conf_free(world->owner);
     world->owner = owner;
     simc__scs_run(world->scs, world->now_ms);

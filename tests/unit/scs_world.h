@@ -9,7 +9,7 @@
 #include "scs/scs.h"
 
 enum {
-    WORLD_NODES_MAX = 4,
+    WORLD_NODES_MAX = 5,
     WORLD_CHANNELS_MAX = 8,
     WORLD_PENDING_MAX = 4096,
     WORLD_CPS = 65536,
@@ -35,6 +35,7 @@ struct world_channel {
     struct simc_session *scs, *ecmg; /* NULL: not connected */
     uint64_t retry_ms;
     bool is_wanted;
+    bool is_flushed; /* the synchroniser has something to send, or wants it closed */
 };
 
 struct world_answer {
@@ -88,13 +89,16 @@ struct world {
     struct simc__metrics *metrics;
     struct simc_log log;
     struct simc__conf *owner;
-    struct simc__scs_conf conf;
+    struct simc__scs_conf confs[2]; /* the one in use, and one to change to */
+    unsigned conf_at;
     uint64_t draws;
     bool source_fails;
     struct world_node nodes[WORLD_NODES_MAX];
     unsigned node_count;
     /* The mux. */
     bool has_mux, mux_is_frozen, is_file;
+    bool mux_returns; /* by itself, when it was cut off */
+    uint64_t mux_retry_ms, mux_losses;
     struct simc__scs_mux *mux;
     struct simc__link *link;
     uint64_t timeline_id, timeline_ms, tick_base, horizon_tick;
@@ -115,6 +119,8 @@ struct world *world_new(void);
 struct world_node *world_node(struct world *world, uint16_t port);
 /** Starts the synchroniser with a YAML configuration. */
 void world_start(struct world *world, const char *yaml);
+/** The same, where memory may be missing. @return that of simc__scs_new(). */
+int world_try_start(struct world *world, const char *yaml);
 /** Restarts it: everything it knows is lost. */
 void world_restart(struct world *world, const char *yaml);
 /** Ends it without a word, as kill -9 does. */

@@ -107,7 +107,8 @@ struct counting {
     uint64_t count;
     uint64_t fail_at;
     size_t blocks;
-    bool failed;
+    unsigned spared;
+    bool failed, refuses;
 };
 
 static struct counting counting;
@@ -120,7 +121,7 @@ static void *counting_resize(void *context, void *pointer, size_t size)
         free(pointer);
         return NULL;
     }
-    if (++c->count == c->fail_at) {
+    if (!c->spared && (++c->count == c->fail_at || c->refuses)) {
         c->failed = true;
         return NULL;
     }
@@ -150,6 +151,17 @@ size_t unit_alloc_stop(void)
 uint64_t unit_alloc_count(void)
 {
     return counting.count;
+}
+
+void unit_alloc_refuse(bool all)
+{
+    counting.refuses = all;
+}
+
+void unit_alloc_spare(bool is_spared)
+{
+    ck_assert(is_spared || counting.spared > 0);
+    counting.spared += is_spared ? 1 : -1u;
 }
 
 uint64_t unit_fail_each_allocation(int (*step)(void *context), void *context, bool error_wanted)

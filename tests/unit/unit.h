@@ -73,6 +73,11 @@ void unit_alloc_start(uint64_t fail_at);
 size_t unit_alloc_stop(void);
 /** Allocations and growths asked for since unit_alloc_start(). */
 uint64_t unit_alloc_count(void);
+/** From now on all allocations fail, or none but the one named at the start. */
+void unit_alloc_refuse(bool all);
+/** What is allocated until `is_spared` is false again, as often as it was true, is that of a peer
+ *  of the code under test: it never fails, and is not counted. */
+void unit_alloc_spare(bool is_spared);
 
 /** Runs `step` failing allocation 1, then 2, 3... until it runs without meeting the failure.
  *  The step builds everything anew, releases everything, and returns 0 when it succeeded or the
