@@ -408,7 +408,7 @@ static void channel_opened(struct simc__scs_channel *channel, uint64_t now_ms)
     channel->is_open = true;
     channel->is_full = false;
     channel->timeouts = 0;
-    channel->why[0] = '\0';
+    channel->why[0] = channel->told[0] = '\0';
     if (channel->ecmg)
         channel->ecmg->need_100ms = (uint16_t)need_100ms(channel);
     simc__scs_count_ecmg(channel, SIMC__SCS_ECMG_OPENED);
@@ -417,19 +417,36 @@ static void channel_opened(struct simc__scs_channel *channel, uint64_t now_ms)
     channel->scs->wants_settle = true;
 }
 
+/* One sentence for each new reason: an ECMG that refuses says so at each attempt. */
+static void tell_closed(struct simc__scs_channel *channel, const char *why, bool was_open,
+                        bool is_planned)
+{
+    bool is_news = was_open || strcmp(channel->told, why) != 0;
+    snprintf(channel->why, sizeof channel->why, "%s", why);
+    snprintf(channel->told, sizeof channel->told, "%s", why);
+    simc__scs_print_ecmg(channel, false, why);
+    if (is_news)
+        log_channel(channel, is_planned ? SIMC_LOG_INFO : SIMC_LOG_WARNING,
+                    was_open ? "channel closed" : "no channel", why);
+}
+
 static void channel_closed(struct simc__scs_channel *channel,
                            const struct simc_session_event *event, uint64_t now_ms)
 {
     bool was_open = channel->is_open;
-    snprintf(channel->why, sizeof channel->why, "%s",
-             event->text[0] ? event->text : simc_session_reason_text(event->reason));
+    const char *why = event->text[0] ? event->text : simc_session_reason_text(event->reason);
     channel->has_failed = channel->has_failed || was_open;
     channel->failed_ms = now_ms;
     bool is_planned = event->reason == SIMC_REASON_REQUESTED;
     bool is_changed = event->reason == SIMC_REASON_PARAMETERS_CHANGED;
-    log_channel(channel, is_planned ? SIMC_LOG_INFO : SIMC_LOG_WARNING,
-                was_open ? "channel closed" : "no channel", channel->why);
-    simc__scs_print_ecmg(channel, false, channel->why);
+    /* The connection knows better why it was lost: TLS 1.3 refuses a certificate behind its
+     * handshake. */
+    channel->is_lost = event->reason == SIMC_REASON_DISCONNECTED;
+    channel->was_open = was_open;
+    if (channel->is_lost)
+        snprintf(channel->why, sizeof channel->why, "%s", why);
+    else
+        tell_closed(channel, why, was_open, is_planned);
     lose_lanes(channel, now_ms);
     channel->scs->wants_settle = true;
     channel->retries_at_once = is_changed;
@@ -669,6 +686,9 @@ void simc__scs_channel_disconnected(struct simc__scs_channel *channel, const cha
         channel->failed_ms = now_ms;
         lose_lanes(channel, now_ms);
     }
+    if (channel->is_lost)
+        tell_closed(channel, why, channel->was_open, false);
+    channel->is_lost = false;
     simc_session_free(channel->session);
     channel->session = NULL;
     scs->wants_settle = true;

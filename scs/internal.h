@@ -111,6 +111,8 @@ struct simc__scs_channel {
     uint64_t full_ms; /* when the ECMG refused a further stream */
     uint32_t learned_limit;
     char why[SIMC_SESSION_TEXT_SIZE];     /* why it is not open */
+    char told[SIMC_SESSION_TEXT_SIZE];    /* what the log has of that */
+    bool is_lost, was_open;               /* it is closed, and its connection will say why */
     struct simc__scs_lane **lanes;        /* by ECM_stream_id */
     size_t lane_size;                     /* of `lanes` */
     size_t lane_count, active_count;      /* of lanes; of those in use for CW_provisions */

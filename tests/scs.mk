@@ -18,7 +18,7 @@ unit_tests_parts += \
 endif
 if WITH_CLI
 if WITH_ECMG
-scenarios += %D%/scenarios/scsd.t
+scenarios += %D%/scenarios/scsd-tls.t %D%/scenarios/scsd.t
 endif
 endif
 

@@ -261,8 +261,8 @@ static void was_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     if (size == UV_EOF && connection->state != SIMC__UV_LINGERING) {
         simc__uv_peer_closed(connection,
                              connection->state == SIMC__UV_HANDSHAKE
-                                 ? "the peer closed it during the TLS handshake (is TLS "
-                                   "configured on its side?)"
+                                 ? "the peer closed it during the TLS handshake; switch TLS on "
+                                   "there, if it is off"
                                  : NULL);
         return;
     }

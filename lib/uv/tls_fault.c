@@ -13,29 +13,32 @@ struct row {
     const char *text;
 };
 
+#define UNKNOWN_CA                                                                             \
+    "the peer's certificate was made by a CA that is not in the CA file of this side; put it " \
+    "there, or give the peer one of a CA that is"
+
 /* What is wrong with the peer's certificate. */
 static const struct row certificate_rows[] = {
     {X509_V_ERR_CERT_HAS_EXPIRED,
      "the peer's certificate has expired (or that of its CA); the peer needs a new one"},
     {X509_V_ERR_CERT_NOT_YET_VALID,
      "the peer's certificate is not valid yet; compare the clocks of both machines"},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
-     "the peer's certificate was made by a CA that is not in the CA file of this side"},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-     "the peer's certificate was made by a CA that is not in the CA file of this side"},
-    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
-     "the peer's certificate was made by a CA that is not in the CA file of this side"},
-    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
-     "the peer's certificate was made by a CA that is not in the CA file of this side"},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNKNOWN_CA},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, UNKNOWN_CA},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, UNKNOWN_CA},
     {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
-     "the peer's certificate is self-signed, and is not in the CA file of this side"},
+     "the peer's certificate is self-signed, and is not in the CA file of this side; put it there, "
+     "or give the peer one of a CA that is"},
     {X509_V_ERR_INVALID_PURPOSE,
      "the peer's certificate is not for this use (look at its extendedKeyUsage: a server needs "
      "serverAuth, a client clientAuth)"},
     {X509_V_ERR_HOSTNAME_MISMATCH,
-     "the peer's certificate does not have the expected name among its subjectAltNames"},
+     "the peer's certificate does not have the expected name among its subjectAltNames; configure "
+     "a server name that it has, or give the peer one that has this name"},
     {X509_V_ERR_IP_ADDRESS_MISMATCH,
-     "the peer's certificate does not have the expected IP address among its subjectAltNames"},
+     "the peer's certificate does not have the expected IP address among its subjectAltNames; "
+     "configure a server name that it has, or give the peer one that has this address"},
     {X509_V_ERR_CERT_SIGNATURE_FAILURE, "the signature of the peer's certificate is wrong"},
     {X509_V_ERR_CERT_REVOKED, "the peer's certificate has been revoked"},
     {X509_V_ERR_INVALID_CA, "the peer's certificate was made with one that is none of a CA"},
@@ -55,7 +58,8 @@ static const struct row alert_rows[] = {
     {SSL_AD_CERTIFICATE_REVOKED, "the certificate of this side has been revoked, says the peer"},
     {SSL_AD_CERTIFICATE_EXPIRED, "the certificate of this side has expired, says the peer"},
     {SSL_AD_CERTIFICATE_UNKNOWN, "the peer does not accept the certificate of this side"},
-    {SSL_AD_UNKNOWN_CA, "the peer does not know the CA of this side's certificate"},
+    {SSL_AD_UNKNOWN_CA, "the peer does not know the CA of this side's certificate; configure one "
+                        "that its CA has made"},
     {SSL_AD_ACCESS_DENIED, "the peer denies access to the certificate of this side"},
     {SSL_AD_DECRYPT_ERROR, "a signature or key exchange failed, says the peer"},
     {SSL_AD_PROTOCOL_VERSION, "the peer accepts other versions of TLS only"},
@@ -72,7 +76,8 @@ static const struct row reason_rows[] = {
      "the peer has sent no certificate, and this side wants one of a CA in its CA file"},
     {SSL_R_UNSUPPORTED_PROTOCOL, "the peer speaks older versions of TLS only than this side takes"},
     {SSL_R_NO_SHARED_CIPHER, "the two sides have no cipher in common"},
-    {SSL_R_WRONG_VERSION_NUMBER, "the peer sent something that is not TLS"},
+    {SSL_R_WRONG_VERSION_NUMBER,
+     "the peer sent something that is not TLS; switch it on there, or off here"},
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "data from the peer arrived damaged"},
     {SSL_R_UNEXPECTED_MESSAGE, "the peer sent a message of TLS where it does not belong"},
     {SSL_R_NO_RENEGOTIATION, "the peer wants to renegotiate, which is not allowed"},

@@ -351,7 +351,7 @@ START_TEST(a_client_finds_a_server_without_tls)
 {
     static const char *const answers[] = {"\x03\x00\x05\x00\x00", ""};
     static const char *const whys[] = {"but TLS is configured here",
-                                       "the peer closed it during the TLS handshake (is TLS"};
+                                       "the peer closed it during the TLS handshake; switch"};
     for (size_t i = 0; i < UNIT_COUNT(answers); i++) {
         struct bed bed;
         struct simc_uv_tls *tls = cert_tls(false, NULL, "ca.pem");
