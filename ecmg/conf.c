@@ -431,6 +431,15 @@ static const struct simc__conf_row version_item = {
 static const struct simc__conf_row allow_item = {
     .type = SIMC__CONF_TEXT, SIMC__CONF_ITEM(const char *), .example = "192.0.2.0/24"};
 
+static const struct simc__conf_choice takeover_choices[] = {
+    {"ended", SIMC__ECMG_TAKEOVER_ENDED,
+     "it takes over a connection whose peer has ended it; otherwise it is refused with error "
+     "0x0013"},
+    {"same_peer", SIMC__ECMG_TAKEOVER_SAME_PEER,
+     "it also takes over a connection of the same address and certificate at once"},
+    {NULL, 0, NULL},
+};
+
 static const struct simc__conf_choice scope_choices[] = {
     {"peer", SIMC__ECMG_IDS_PER_PEER, "for each address that SCSs come from"},
     {"ecmg", SIMC__ECMG_IDS_PER_ECMG, "for all SCSs together"},
@@ -503,6 +512,13 @@ static const struct simc__conf_row ecmg_rows[] = {
      .choices = scope_choices,
      .fallback = "peer",
      .help = "within what an ECM_channel_id and an ECM_id must not be in use twice"},
+    {.name = "takeover",
+     .type = SIMC__CONF_CHOICE,
+     SIMC__CONF_AT(simc__ecmg_conf, takeover),
+     .choices = takeover_choices,
+     .fallback = "ended",
+     .reloadable = true,
+     .help = "what happens when an SCS opens a channel that is open on another connection"},
     SIMC__DAEMON_THREADS_ROW(simc__ecmg_conf, daemon, "1"),
     {.name = "timers",
      .type = SIMC__CONF_MAP,

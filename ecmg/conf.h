@@ -77,6 +77,9 @@ struct simc__ecmg_limits_conf {
     uint32_t faults;
 };
 
+/* When an SCS opens a channel that is open on another connection. */
+enum simc__ecmg_takeover { SIMC__ECMG_TAKEOVER_ENDED, SIMC__ECMG_TAKEOVER_SAME_PEER };
+
 struct simc__ecmg_timers_conf {
     uint32_t setup_ms, close_ms, idle_test_ms, test_ms, stall_ms, keepalive_ms;
 };
@@ -91,6 +94,7 @@ struct simc__ecmg_conf {
     size_t versions_count;
     bool strict, exact_cws, zero_encryption_is_clear;
     uint8_t id_scope; /* enum simc__ecmg_id_scope */
+    uint8_t takeover; /* enum simc__ecmg_takeover */
     struct simc__ecmg_timers_conf timers;
     struct simc__ecmg_limits_conf limits;
     struct simc__ecmg_system_conf *systems;

@@ -160,6 +160,8 @@ int simc__ecmg_connection_new(struct simc__ecmg_worker *worker, const struct sim
     made->worker = worker;
     snprintf(made->address, sizeof made->address, "%s", peer->address);
     made->scope = hash_text(peer->host) | 1;
+    for (size_t i = 0; i < peer->names_count; i++)
+        made->names = made->names * 31 + hash_text(peer->names[i]);
     /* Unlike a hash of a peer, it is even, and unique over all workers. */
     made->own_scope = (++worker->next_scope * SIMC__ECMG_WORKERS_MAX + worker->index) << 1;
     struct simc_ecmg_settings settings = settings_of(worker->ecmg->conf);
@@ -205,6 +207,7 @@ static struct simc__ecmg_id stream_id_of(const struct simc__ecmg_connection *con
         .super_cas_id = super_cas_id_of(connection),
         .value = setup->ecm_id,
         .is_ecm_id = true,
+        .owner = connection->own_scope,
     };
     if (!setup->has_ecm_id) {
         id.scope = connection->own_scope;
@@ -298,7 +301,7 @@ static const struct {
      "no system of the configuration has this Super_CAS_id; add it, or set it right in the SCS"},
     {SIMC_ECMG_STATUS_ECM_CHANNEL_ID_IN_USE,
      "this ECM_channel_id is open on another connection; give each SCS ids of its own, or change "
-     "ids_unique_per"},
+     "ids_unique_per; for one that was cut off without an end, set takeover: same_peer"},
     {SIMC_ECMG_STATUS_TOO_MANY_CHANNELS, "limits.channels is reached"},
     {SIMC_ECMG_STATUS_UNKNOWN_ECM_ID, "ecm_ids of the system does not list this ECM_id"},
     {SIMC_ECMG_STATUS_ECM_ID_IN_USE,
@@ -366,8 +369,9 @@ static uint16_t enter_system(struct simc__ecmg_connection *connection,
     struct simc__ecmg_system *system = simc__ecmg_system_find(ecmg, setup->super_cas_id);
     if (!system || !is_allowed(connection, setup->super_cas_id))
         return SIMC_ECMG_STATUS_UNKNOWN_SUPER_CAS_ID;
-    connection->channel =
-        (struct simc__ecmg_id){.scope = scope_of(connection), .value = setup->ecm_channel_id};
+    connection->channel = (struct simc__ecmg_id){.scope = scope_of(connection),
+                                                 .value = setup->ecm_channel_id,
+                                                 .owner = connection->own_scope};
     switch (simc__ecmg_register_take(&ecmg->ids, &connection->channel, &ecmg->ids.channels,
                                      ecmg->conf->limits.channels)) {
     case 0:
@@ -400,10 +404,9 @@ static const char *refusal_of_channel(const struct simc__ecmg_connection *connec
     return refusal_text(status);
 }
 
-static void on_channel_setup(struct simc__ecmg_connection *connection,
-                             const struct simc_session_event *event)
+static void answer_setup(struct simc__ecmg_connection *connection,
+                         const struct simc_session_event *event, uint16_t status)
 {
-    uint16_t status = enter_system(connection, &event->channel_setup);
     if (!status && simc_ecmg_channel_accept(connection->session, &connection->system->status)) {
         leave_system(connection);
         status = SIMC_ECMG_STATUS_OUT_OF_STORAGE;
@@ -420,6 +423,28 @@ static void on_channel_setup(struct simc__ecmg_connection *connection,
     simc__ecmg_count_error(connection, status);
     if (simc_session_refuse(connection->session, status, simc_slice(NULL, 0)))
         log_channel(connection, SIMC_LOG_ERROR, "the refusal cannot be sent", event, NULL);
+}
+
+static void on_channel_setup(struct simc__ecmg_connection *connection,
+                             const struct simc_session_event *event)
+{
+    uint16_t status = enter_system(connection, &event->channel_setup);
+    if (status == SIMC_ECMG_STATUS_ECM_CHANNEL_ID_IN_USE) {
+        connection->is_waiting = simc__ecmg_take_over(connection);
+        connection->waiting = *event; /* of which only numbers are used */
+        if (connection->is_waiting)
+            return;
+        status = enter_system(connection, &event->channel_setup);
+    }
+    answer_setup(connection, event, status);
+}
+
+void simc__ecmg_connection_resume(struct simc__ecmg_connection *connection, uint64_t now_ms)
+{
+    connection->is_waiting = false;
+    answer_setup(connection, &connection->waiting,
+                 enter_system(connection, &connection->waiting.channel_setup));
+    simc__ecmg_connection_events(connection, now_ms);
 }
 
 /* Gives back all that the channel had. */
@@ -493,7 +518,8 @@ void simc__ecmg_connection_events(struct simc__ecmg_connection *connection, uint
     /* A reload took the CA system away: its channels end, as the SCS would see with a new one. */
     if (connection->system && connection->system->is_gone)
         simc_session_close(connection->session, now_ms);
-    while (simc_session_next_event(connection->session, &event))
+    /* A session whose question has no answer yet is not asked for more. */
+    while (!connection->is_waiting && simc_session_next_event(connection->session, &event))
         handle(connection, &event);
 }
 

@@ -43,6 +43,7 @@ struct simc__ecmg;            /* all of it; shared by the workers */
 struct simc__ecmg_worker;     /* a thread */
 struct simc__ecmg_connection; /* an SCS that is connected */
 struct simc__ecmg_job;        /* an ECM that is made in a thread of a pool */
+struct simc__ecmg_question;   /* of one worker to another */
 
 enum { SIMC__ECMG_WORKERS_MAX = 64, SIMC__ECMG_NAME_SIZE = 96, SIMC__ECMG_WHY_SIZE = 512 };
 
@@ -60,6 +61,14 @@ struct simc__ecmg_environment {
      * the worker. Called by the worker. @return 0, or an error: nothing of it will be called.
      * NULL: plug-ins that may block are called like all the others. */
     int (*submit)(void *context, size_t worker_index, struct simc__ecmg_job *job);
+    /* Whether the peer has ended the connection of an owner, also when that has not been read so
+     * far. In the thread of its worker. NULL: nobody knows. */
+    bool (*is_ended)(void *context, void *owner);
+    /* The session of an owner's connection has output, or wants to be closed. Likewise. */
+    void (*flush)(void *context, void *owner);
+    /* Has simc__ecmg_question_run() called in the thread of a worker. Called by any worker.
+     * @return 0, or an error: it will not be called. NULL: they cannot ask each other. */
+    int (*ask)(void *context, size_t worker_index, struct simc__ecmg_question *question);
 };
 
 /** Makes the service. @param conf stays the caller's, and must outlive the service or the next
@@ -121,7 +130,11 @@ void simc__ecmg_job_run(struct simc__ecmg_job *job);
  *  has output now; NULL: it is gone. */
 void *simc__ecmg_job_done(struct simc__ecmg_job *job) SIMC_MUST_CHECK;
 
-/* Whoever carries the connection: what simc__ecmg_job_done() returns. */
+/** Asks or answers, and releases the question at the end. */
+void simc__ecmg_question_run(struct simc__ecmg_question *question);
+
+/* Whoever carries the connection: what simc__ecmg_job_done() returns, and functions of the
+ * environment are called with. */
 void simc__ecmg_connection_owner_set(struct simc__ecmg_connection *connection, void *owner);
 
 #endif

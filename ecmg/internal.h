@@ -13,6 +13,7 @@ struct simc__ecmg_id {
     uint32_t super_cas_id;
     uint16_t value;
     bool is_ecm_id; /* else ECM_channel_id */
+    uint64_t owner; /* own_scope of the connection that has it; no part of the id */
 };
 
 /* All ids in use, and how many channels and streams there are. */
@@ -30,6 +31,8 @@ void simc__ecmg_register_fini(struct simc__ecmg_register *ids);
  *  is in use); SIMC_EFULL (`limit` are counted already); SIMC_ENOMEM. */
 int simc__ecmg_register_take(struct simc__ecmg_register *ids, const struct simc__ecmg_id *id,
                              uint64_t *counter, uint64_t limit) SIMC_MUST_CHECK;
+/** The `owner` of an id that is taken; 0: it is not. */
+uint64_t simc__ecmg_register_owner(struct simc__ecmg_register *ids, const struct simc__ecmg_id *id);
 /** Gives an id back that was taken. */
 void simc__ecmg_register_give(struct simc__ecmg_register *ids, const struct simc__ecmg_id *id,
                               uint64_t *counter);
@@ -87,6 +90,9 @@ struct simc__ecmg_connection {
     bool sends_packets;               /* what section_TSpkt_flag says in it */
     struct simc__ecmg_id channel;
     uint64_t scope, own_scope;
+    uint64_t names;                    /* a hash of those of its certificate */
+    bool is_waiting;                   /* until an older connection has given way, or not */
+    struct simc_session_event waiting; /* its channel_setup */
     char address[SIMC__ECMG_NAME_SIZE];
     /* The Super_CAS_ids that its certificate may use; `allows_all`: any. */
     uint32_t *allowed;
@@ -97,6 +103,14 @@ struct simc__ecmg_connection {
     bool is_freed;      /* and it is gone: the last of them releases it */
     struct simc__ecmg_connection *next, *previous;
 };
+
+/* ---- channels that are open elsewhere (takeover.c) ---- */
+
+/* Has the older connection looked at that has the channel id of this one: it may have given way
+ * when this returns. @return true: it is asked, and simc__ecmg_connection_resume() will follow. */
+bool simc__ecmg_take_over(struct simc__ecmg_connection *connection);
+/* Answers the channel_setup that waits, and goes on. */
+void simc__ecmg_connection_resume(struct simc__ecmg_connection *connection, uint64_t now_ms);
 
 /* ---- ECMs (make.c) ---- */
 

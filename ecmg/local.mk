@@ -11,7 +11,8 @@ libsimc_ecmg_la_SOURCES = \
 	%D%/profile1.c \
 	%D%/register.c \
 	%D%/stats.c \
-	%D%/system.c
+	%D%/system.c \
+	%D%/takeover.c
 libsimc_ecmg_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 libsimc_ecmg_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
 

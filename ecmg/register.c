@@ -106,6 +106,15 @@ int simc__ecmg_register_take(struct simc__ecmg_register *ids, const struct simc_
     return error;
 }
 
+uint64_t simc__ecmg_register_owner(struct simc__ecmg_register *ids, const struct simc__ecmg_id *id)
+{
+    pthread_mutex_lock(&ids->lock);
+    size_t at = ids->slot_count ? slot_of(ids, id) : 0;
+    uint64_t owner = ids->slot_count && ids->taken[at] ? ids->slots[at].owner : 0;
+    pthread_mutex_unlock(&ids->lock);
+    return owner;
+}
+
 void simc__ecmg_register_give(struct simc__ecmg_register *ids, const struct simc__ecmg_id *id,
                               uint64_t *counter)
 {

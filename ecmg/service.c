@@ -23,6 +23,7 @@ struct thread {
     struct simc__ecmg_worker *worker;
     struct simc_uv_loop *loop;
     struct simc__log_sink sink;
+    bool has_ended; /* under the service's lock: nothing can be posted to the loop any more */
     struct simc_uv_server *servers[LISTEN_MAX]; /* one for each listening address */
     struct listener {
         struct thread *thread;
@@ -39,6 +40,7 @@ struct service {
     struct simc_uv_threads *threads;
     struct thread *thread;
     size_t thread_count;
+    uv_mutex_t lock;
     struct simc__metric_set *network;
     uv_timer_t drain_timer;
     bool is_draining; /* the timer is in use */
@@ -120,6 +122,35 @@ static int submit(void *context, size_t worker_index, struct simc__ecmg_job *job
     return error ? SIMC_ENOMEM : 0;
 }
 
+static bool is_ended(void *context, void *owner)
+{
+    (void)context;
+    return owner && simc_uv_connection_is_ended(owner);
+}
+
+static void flush(void *context, void *owner)
+{
+    (void)context;
+    if (owner)
+        simc_uv_connection_pump(owner);
+}
+
+static void run_question(void *context)
+{
+    simc__ecmg_question_run(context);
+}
+
+static int ask(void *context, size_t worker_index, struct simc__ecmg_question *question)
+{
+    struct service *service = context;
+    struct thread *thread = &service->thread[worker_index];
+    uv_mutex_lock(&service->lock);
+    int error =
+        thread->has_ended ? SIMC_EEND : simc_uv_loop_post(thread->loop, run_question, question);
+    uv_mutex_unlock(&service->lock);
+    return error;
+}
+
 static struct simc__ecmg_environment environment_of(struct service *service,
                                                     const struct simc_log *log,
                                                     struct simc__metrics *metrics)
@@ -127,6 +158,9 @@ static struct simc__ecmg_environment environment_of(struct service *service,
     struct simc__ecmg_environment environment = {
         .context = service,
         .submit = service ? submit : NULL,
+        .is_ended = is_ended,
+        .flush = flush,
+        .ask = service ? ask : NULL,
         .log = log,
         .metrics = metrics,
         .wall_s = wall_s,
@@ -276,6 +310,15 @@ static int start_thread(void *context, struct simc_uv_loop *loop, size_t index,
     return error;
 }
 
+static void stop_thread(void *context, struct simc_uv_loop *loop, size_t index)
+{
+    struct service *service = context;
+    (void)loop;
+    uv_mutex_lock(&service->lock);
+    service->thread[index].has_ended = true;
+    uv_mutex_unlock(&service->lock);
+}
+
 static void set_logs(struct service *service)
 {
     for (size_t i = 0; i < service->thread_count; i++) {
@@ -298,8 +341,10 @@ static int make_threads(struct service *service, const struct simc__ecmg_conf *c
         service->thread[i].worker = simc__ecmg_worker(service->ecmg, i);
     }
     set_logs(service);
-    const struct simc_uv_threads_settings settings = {
-        .count = service->thread_count, .start = start_thread, .context = service};
+    const struct simc_uv_threads_settings settings = {.count = service->thread_count,
+                                                      .start = start_thread,
+                                                      .stop = stop_thread,
+                                                      .context = service};
     return simc_uv_threads_start(&settings, why, &service->threads);
 }
 
@@ -347,6 +392,10 @@ int simc__ecmg_service_start(struct simc__daemon_run *run, const void *values, v
     if (!service)
         return SIMC_ENOMEM;
     service->run = run;
+    if (uv_mutex_init(&service->lock)) {
+        simc_free(service);
+        return SIMC_ENOMEM;
+    }
     int error = start(service, values, why);
     if (error) {
         simc__ecmg_service_stop(service);
@@ -470,6 +519,7 @@ void simc__ecmg_service_release(void *context)
         simc_uv_tls_free(service->tls[i]);
     simc__metrics_remove(simc__daemon_metrics(service->run), service->network);
     simc_free(service->thread);
+    uv_mutex_destroy(&service->lock);
     simc_free(service);
 }
 

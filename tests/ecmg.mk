@@ -4,7 +4,8 @@ if HAVE_CHECK
 unit_tests_SOURCES += \
 	%D%/unit/ecmg_bench.c \
 	%D%/unit/ecmg_bench.h \
-	%D%/unit/test_ecmg.c
+	%D%/unit/test_ecmg.c \
+	%D%/unit/test_ecmg_takeover.c
 # Each in front of what it needs; some of them stand in the list of another file too.
 unit_tests_parts += \
 	libsimc-ecmg.la \

@@ -423,6 +423,83 @@ END
     like($none->{err}, qr{cannot be loaded.*/nowhere/x\.so}s, 'is named');
 };
 
+# ---- an SCS that was cut off ----
+
+sub connection {
+    my ($port) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 10)
+        || BAIL_OUT("no connection: $!");
+}
+
+# Returns the type of the next message.
+sub answer_of {
+    my ($socket) = @_;
+    my ($bytes, $end) = ('', time + 10);
+    while (length $bytes < 5 || length $bytes < 5 + unpack 'x3 n', $bytes) {
+        my $left = $end - time;
+        return 'nothing' if $left <= 0 || !IO::Select->new($socket)->can_read($left);
+        return 'the end' if !sysread $socket, $bytes, 1, length $bytes;
+    }
+    return sprintf '0x%04x', unpack 'x n', $bytes;
+}
+
+subtest 'an SCS that was cut off comes back at once' => sub {
+    my @channel = (0x000e, '0001');
+    my $setup = message(3, 1, 1, substr($SYSTEM, 2), @channel);
+    my $test = message(3, 2, @channel);
+    my $run_with = sub {
+        my ($name, $more) = @_;
+        my $port = free_port();
+        return ($port, start_with(<<"END", "$name.yaml"));
+admin: {listen: null}
+listen: [{address: 127.0.0.1:$port}]
+$more
+systems: [{super_cas_id: $SYSTEM, key_file: $keys, default_package: 1}]
+END
+    };
+    # ecmgd stands still, so that it finds the end of the old connection behind its data, and the
+    # new connection beside it; with several threads mostly in another one.
+    for my $threads (1, 3) {
+        my ($port, $daemon) = $run_with->("cut$threads", "threads: $threads");
+        my %answers;
+        for my $round (1 .. 20) {
+            my $old = connection($port);
+            syswrite $old, $setup;
+            $answers{answer_of($old)}++;
+            kill 'STOP', $daemon->{pid};
+            syswrite $old, $test x 5000;
+            close $old;
+            my $new = connection($port);
+            syswrite $new, $setup;
+            kill 'CONT', $daemon->{pid};
+            $answers{answer_of($new)}++;
+            syswrite $new, message(3, 4, @channel);
+            is(answer_of($new), 'the end', 'closed in due order') if $round == 20;
+            close $new;
+        }
+        is_deeply(\%answers, {'0x0003' => 40}, "threads: $threads, its channel is open every time")
+            or diag($daemon->log_text);
+        like($daemon->log_text, qr/has come back on another connection/, 'some were taken over');
+        my ($old, $other) = map { connection($port) } 1 .. 2;
+        syswrite $old, $setup;
+        is(answer_of($old), '0x0003', 'one that stays');
+        syswrite $other, $setup;
+        is(answer_of($other), '0x0005', 'keeps its channel');
+        is($daemon->stop, 0, 'ends well') or diag($daemon->log_text);
+    }
+    my ($port, $daemon) = $run_with->('same', "threads: 3\ntakeover: same_peer");
+    for my $round (1 .. 10) {
+        my ($old, $other) = map { connection($port) } 1 .. 2;
+        syswrite $old, $setup;
+        my @told = answer_of($old);
+        syswrite $other, $setup;
+        push @told, answer_of($other), answer_of($old), answer_of($old);
+        is_deeply(\@told, ['0x0003', '0x0003', '0x0005', 'the end'],
+            'takeover: same_peer, the first one gives way, and is told');
+    }
+    is($daemon->stop, 0, 'ends well') or diag($daemon->log_text);
+};
+
 # ---- several listeners, IPv6, threads ----
 
 subtest 'IPv6, two listeners and threads' => sub {

@@ -53,6 +53,36 @@ static int submit(void *context, size_t worker_index, struct simc__ecmg_job *job
     return 0;
 }
 
+static bool is_ended(void *context, void *owner)
+{
+    (void)context;
+    return ((struct ecmg_scs *)owner)->is_cut_off;
+}
+
+/* The test looks at each SCS itself. */
+static void flush(void *context, void *owner)
+{
+    (void)context;
+    (void)owner;
+}
+
+static int ask(void *context, size_t worker_index, struct simc__ecmg_question *question)
+{
+    struct ecmg_bench *bench = context;
+    if (bench->refuses_questions || bench->question_count == UNIT_COUNT(bench->questions))
+        return SIMC_EFULL;
+    bench->question_workers[bench->question_count] = worker_index;
+    bench->questions[bench->question_count++] = question;
+    return 0;
+}
+
+void ecmg_bench_ask(struct ecmg_bench *bench)
+{
+    for (size_t i = 0; i < bench->question_count; i++)
+        simc__ecmg_question_run(bench->questions[i]);
+    bench->question_count = 0;
+}
+
 bool ecmg_bench_has_logged(const struct ecmg_bench *bench, const char *text)
 {
     return memmem(bench->lines, bench->lines_size, text, strlen(text)) != NULL;
@@ -145,7 +175,7 @@ void ecmg_bench_init(struct ecmg_bench *bench)
 void ecmg_bench_start(struct ecmg_bench *bench)
 {
     char why[SIMC__ECMG_WHY_SIZE];
-    bench->metrics = simc__metrics_new(2);
+    bench->metrics = simc__metrics_new(3);
     ck_assert_ptr_nonnull(bench->metrics);
     const struct simc__ecmg_environment environment = {
         .log = &bench->log,
@@ -155,8 +185,12 @@ void ecmg_bench_start(struct ecmg_bench *bench)
         .context = bench,
         .plugin_load = plugin_load,
         .submit = bench->has_pool ? submit : NULL,
+        .is_ended = is_ended,
+        .flush = flush,
+        .ask = ask,
     };
-    int error = simc__ecmg_new(&environment, &bench->conf, 1, &bench->ecmg, why);
+    size_t worker_count = bench->worker_count ? bench->worker_count : 1;
+    int error = simc__ecmg_new(&environment, &bench->conf, worker_count, &bench->ecmg, why);
     ck_assert_msg(error == 0, "%s: %s", simc_error_name(error), why);
 }
 
@@ -233,7 +267,7 @@ void ecmg_scs_connect(struct ecmg_scs *scs, struct ecmg_bench *bench, const char
     const struct simc__ecmg_peer peer = {.address = address, .host = host};
     const struct simc_scs_settings settings = {.ecm_channel_id = channel_id,
                                                .super_cas_id = super_cas_id};
-    ck_assert_int_eq(simc__ecmg_connection_new(simc__ecmg_worker(bench->ecmg, 0), &peer,
+    ck_assert_int_eq(simc__ecmg_connection_new(simc__ecmg_worker(bench->ecmg, bench->worker), &peer,
                                                bench->now_ms, &scs->connection),
                      0);
     simc__ecmg_connection_owner_set(scs->connection, scs);

@@ -27,6 +27,11 @@ struct ecmg_bench {
     struct simc__ecmg_job *jobs[16];      /* submitted, not run yet */
     size_t job_count;
     bool has_pool;
+    size_t worker_count, worker; /* 0: one; the one that connections come to */
+    struct simc__ecmg_question *questions[16];
+    size_t question_workers[16];
+    size_t question_count;
+    bool refuses_questions;
 };
 
 /* An SCS that is connected to it. */
@@ -39,6 +44,7 @@ struct ecmg_scs {
     struct simc_session_event events[ECMG_EVENTS_MAX];
     uint8_t bytes[ECMG_EVENTS_MAX][256];
     size_t event_count;
+    bool is_cut_off; /* its end can be seen, and has not been read */
 };
 
 /* Makes a configuration with one system, its key file with packages 1 and 2 (version 1), and the
@@ -53,6 +59,8 @@ void ecmg_bench_keys(struct ecmg_bench *bench, uint32_t packages, uint32_t versi
                      uint64_t start_s, uint64_t length_s);
 /* The key of a package and version. */
 void ecmg_bench_key(uint32_t package, uint32_t version, struct simc_secret *key);
+/* Runs the questions of workers, and what they set off. */
+void ecmg_bench_ask(struct ecmg_bench *bench);
 /* Whether a line with this text was logged. */
 bool ecmg_bench_has_logged(const struct ecmg_bench *bench, const char *text);
 
