@@ -289,6 +289,7 @@ void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
     bool is_left = false;
     emmg->now_ms = now_ms;
     release_held(emmg, now_ms);
+    simc__emmg_settle(emmg, now_ms);
     for (struct simc__emmg_carrier *carrier = emmg->carriers, *next; carrier; carrier = next) {
         next = carrier->next;
         if (carrier->waiting)
@@ -303,7 +304,7 @@ void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
 
 uint64_t simc__emmg_deadline_ms(const struct simc__emmg *emmg)
 {
-    uint64_t deadline = emmg->turn_ms;
+    uint64_t deadline = simc_deadline_first(emmg->turn_ms, emmg->settle_ms);
     for (const struct simc__emmg_channel *channel = emmg->channels; channel;
          channel = channel->next)
         if (channel->held_until_ms && channel->held_until_ms < deadline)
@@ -323,7 +324,7 @@ int simc__emmg_new(const struct simc__emmg_environment *environment,
     made->environment = *environment;
     made->conf = conf;
     made->streams_end = &made->streams;
-    made->turn_ms = SIMC_DEADLINE_NONE;
+    made->turn_ms = made->settle_ms = SIMC_DEADLINE_NONE;
     *emmg = made;
     return 0;
 }

@@ -6,6 +6,9 @@
 
 #include "mux/emmg_internal.h"
 
+/* No error_status: the answer comes later. */
+enum { WAITS = 0xffff };
+
 /* ---- log lines ---- */
 
 static void log_channel(const struct simc__emmg_channel *channel, enum simc_log_level level,
@@ -173,7 +176,7 @@ static void close_streams(struct simc__emmg_channel *channel, uint64_t now_ms)
     }
 }
 
-static void close_channel(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
+void simc__emmg_channel_close(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
 {
     if (!channel->is_open)
         return;
@@ -184,25 +187,8 @@ static void close_channel(struct simc__emmg_channel *channel, const char *why, u
     channel->is_open = false;
     log_channel(channel, SIMC_LOG_INFO, "channel closed", why);
     channel->client = NULL;
+    channel->emmg->settle_ms = channel->emmg->waiting ? 0 : SIMC_DEADLINE_NONE;
     simc__emmg_allocate(channel->emmg, NULL);
-}
-
-/* An EMMG that was cut off comes back before the end of its old connection has been read: it stands
- * behind all that came before it, and is told when the loop has gone round. */
-static bool has_ended(const struct simc__emmg_channel *channel)
-{
-    const struct simc__emmg_environment *environment = &channel->emmg->environment;
-    return environment->is_ended && environment->is_ended(environment->context, channel);
-}
-
-static void give_way(struct simc__emmg_channel *channel, uint64_t now_ms)
-{
-    const struct simc__emmg_environment *environment = &channel->emmg->environment;
-    close_channel(channel, "its EMMG has come back on another connection", now_ms);
-    channel->held_until_ms = 0;
-    simc_session_release(channel->session, now_ms);
-    simc_session_close(channel->session, now_ms);
-    environment->flush(environment->context, channel);
 }
 
 /* @return the stream of this client that has the data_id; or NULL. */
@@ -216,24 +202,25 @@ static struct simc__emmg_stream *find_data_id(const struct simc__emmg *emmg, uin
     return stream;
 }
 
-static bool is_data_id_free(const struct simc__emmg_channel *channel, uint16_t data_id,
-                            uint64_t now_ms)
+static enum simc__emmg_claim claim_data_id(const struct simc__emmg_channel *channel,
+                                           uint16_t data_id, uint64_t now_ms)
 {
     const struct simc__emmg_stream *old = find_data_id(channel->emmg, channel->client_id, data_id);
-    if (old && old->channel != channel && has_ended(old->channel)) {
-        give_way(old->channel, now_ms);
-        old = NULL;
-    }
-    return !old;
+    if (!old)
+        return SIMC__EMMG_CLAIM_FREE;
+    return old->channel == channel ? SIMC__EMMG_CLAIM_IN_USE
+                                   : simc__emmg_claim(channel, old->channel, false, now_ms);
 }
 
-/* @return 0 and the stream, which is not known to anybody yet; or the status of the refusal. */
+/* @return 0 and the stream, which is not known to anybody yet; or the status of the refusal; or
+ * WAITS. */
 static uint16_t make_stream(struct simc__emmg_channel *channel,
                             const struct simc_emmg_stream_setup *setup, uint64_t now_ms,
                             struct simc__emmg_stream **stream, char why[SIMC__EMMG_WHY_SIZE])
 {
     struct simc__emmg *emmg = channel->emmg;
     const struct simc__emmg_client_conf *conf = simc__emmg_client_conf(emmg, channel->client_id);
+    enum simc__emmg_claim claim = SIMC__EMMG_CLAIM_FREE;
     bool is_type_served =
         setup->data_type == SIMC_DATA_TYPE_EMM ||
         (conf && setup->data_type == SIMC_DATA_TYPE_PRIVATE && !conf->no_private) ||
@@ -247,7 +234,11 @@ static uint16_t make_stream(struct simc__emmg_channel *channel,
                  (unsigned)setup->data_type);
         return SIMC_EMMG_STATUS_INVALID_VALUE;
     }
-    if (setup->has_data_id && !is_data_id_free(channel, setup->data_id, now_ms)) {
+    if (setup->has_data_id)
+        claim = claim_data_id(channel, setup->data_id, now_ms);
+    if (claim == SIMC__EMMG_CLAIM_WAITS)
+        return WAITS;
+    if (claim == SIMC__EMMG_CLAIM_IN_USE) {
         snprintf(why, SIMC__EMMG_WHY_SIZE,
                  "another stream of this client has the data_id; give each its own");
         return SIMC_EMMG_STATUS_DATA_ID_IN_USE;
@@ -275,13 +266,21 @@ static uint16_t make_stream(struct simc__emmg_channel *channel,
     return 0;
 }
 
-static void on_stream_setup(struct simc__emmg_channel *channel,
-                            const struct simc_session_event *event, uint64_t now_ms)
+static void decide_stream(struct simc__emmg_channel *channel, uint64_t now_ms)
 {
-    const struct simc_emmg_stream_setup *setup = &event->emmg_stream_setup;
+    const struct simc_emmg_stream_setup *setup = &channel->asked_stream;
     char why[SIMC__EMMG_WHY_SIZE] = "";
     struct simc__emmg_stream *stream;
     uint16_t status = make_stream(channel, setup, now_ms, &stream, why);
+    bool is_first = !channel->wait;
+    if (status == WAITS) {
+        if (is_first)
+            log_stream(channel, SIMC_LOG_INFO, "stream waits", setup,
+                       "another channel has the data_id; it is tested");
+        simc__emmg_wait(channel, SIMC__EMMG_WAITS_STREAM, now_ms);
+        return;
+    }
+    simc__emmg_wait_end(channel, now_ms);
     if (status) {
         snprintf(channel->last_error, sizeof channel->last_error, "stream %u: %.200s",
                  (unsigned)setup->data_stream_id, why);
@@ -336,27 +335,32 @@ static bool has_name(const struct simc__emmg_channel *channel, const char *name)
     return found;
 }
 
-/* The address without the port, and all names of the certificate. */
-static bool is_same_peer(const struct simc__emmg_channel *a, const struct simc__emmg_channel *b)
+/* @return 0: nobody has its place; or the status of the refusal; or WAITS. */
+static uint16_t claim_place(const struct simc__emmg_channel *channel,
+                            const struct simc_emmg_channel_setup *setup, uint64_t now_ms,
+                            const char **why)
 {
-    const char *a_port = strrchr(a->address, ':'), *b_port = strrchr(b->address, ':');
-    size_t len = a_port ? (size_t)(a_port - a->address) : strlen(a->address);
-    bool is_same = len == (b_port ? (size_t)(b_port - b->address) : strlen(b->address)) &&
-                   strncmp(a->address, b->address, len) == 0 && a->name_count == b->name_count;
-    for (size_t i = 0; is_same && i < a->name_count; i++)
-        is_same = strcmp(a->names[i], b->names[i]) == 0;
-    return is_same;
-}
-
-/* @return true: the old one has given way. */
-static bool takes_over(const struct simc__emmg_channel *channel, struct simc__emmg_channel *old,
-                       uint64_t now_ms)
-{
-    bool is_allowed = channel->emmg->conf->takeover == SIMC__EMMG_TAKEOVER_SAME_PEER;
-    if (!has_ended(old) && !(is_allowed && is_same_peer(channel, old)))
-        return false;
-    give_way(old, now_ms);
-    return true;
+    const struct simc__emmg *emmg = channel->emmg;
+    uint16_t status = 0;
+    for (struct simc__emmg_channel *other = emmg->channels; other; other = other->next) {
+        bool is_same = other->channel_id == setup->data_channel_id;
+        if (!other->is_open || other->client_id != setup->client_id ||
+            (!is_same && !emmg->conf->is_exclusive))
+            continue;
+        enum simc__emmg_claim claim = simc__emmg_claim(channel, other, true, now_ms);
+        if (claim == SIMC__EMMG_CLAIM_WAITS)
+            status = WAITS;
+        if (claim != SIMC__EMMG_CLAIM_IN_USE)
+            continue;
+        *why = is_same ? "this data_channel_id of the client is open on another connection; close "
+                         "that, or set takeover: same_peer"
+                       : "this client has a channel, and exclusive_clients allows only one; close "
+                         "that, or set takeover: same_peer";
+        return is_same ? SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE
+                       : SIMC_EMMG_STATUS_CLIENT_ID_IN_USE;
+    }
+    *why = "its place is open on another connection, which is tested";
+    return status;
 }
 
 static uint16_t judge_channel(const struct simc__emmg_channel *channel,
@@ -374,33 +378,25 @@ static uint16_t judge_channel(const struct simc__emmg_channel *channel,
     *why = "arbitrary data cannot be put into a transport stream; use sections or TS packets";
     if (setup->section_tspkt_flag == SIMC_DATAGRAM_ARBITRARY)
         return SIMC_EMMG_STATUS_INVALID_VALUE;
-    for (struct simc__emmg_channel *other = emmg->channels; other; other = other->next) {
-        bool is_same = other->channel_id == setup->data_channel_id;
-        if (!other->is_open || other->client_id != setup->client_id ||
-            (!is_same && !emmg->conf->is_exclusive) || takes_over(channel, other, now_ms))
-            continue;
-        *why =
-            "this data_channel_id of the client is open on another connection; close that, or set "
-            "takeover: same_peer";
-        if (is_same)
-            return SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE;
-        *why =
-            "this client has a channel, and exclusive_clients allows only one; close that, or set "
-            "takeover: same_peer";
-        return SIMC_EMMG_STATUS_CLIENT_ID_IN_USE;
-    }
-    return 0;
+    return claim_place(channel, setup, now_ms, why);
 }
 
-static void on_channel_setup(struct simc__emmg_channel *channel,
-                             const struct simc_session_event *event, uint64_t now_ms)
+static void decide_channel(struct simc__emmg_channel *channel, uint64_t now_ms)
 {
-    const struct simc_emmg_channel_setup *setup = &event->emmg_channel_setup;
+    const struct simc_emmg_channel_setup *setup = &channel->asked_channel;
     const char *why;
     uint16_t status = judge_channel(channel, setup, now_ms, &why);
+    bool is_first = !channel->wait;
     channel->client_id = setup->client_id;
     channel->channel_id = setup->data_channel_id;
     channel->form = setup->section_tspkt_flag;
+    if (status == WAITS) {
+        if (is_first)
+            log_channel(channel, SIMC_LOG_INFO, "channel waits", why);
+        simc__emmg_wait(channel, SIMC__EMMG_WAITS_CHANNEL, now_ms);
+        return;
+    }
+    simc__emmg_wait_end(channel, now_ms);
     if (status) {
         log_channel(channel, SIMC_LOG_WARNING, "channel refused", why);
         refuse(channel, status);
@@ -411,11 +407,20 @@ static void on_channel_setup(struct simc__emmg_channel *channel,
         return;
     }
     channel->is_open = true;
+    channel->tested_ms = 0;
     channel->client = simc__emmg_client_get(channel->emmg, channel->client_id);
     if (channel->client)
         channel->client->channels++;
     simc__emmg_count(channel, SIMC__EMMG_STAT_CHANNELS, 0, 1);
     log_channel(channel, SIMC_LOG_INFO, "channel open", NULL);
+}
+
+void simc__emmg_channel_decide(struct simc__emmg_channel *channel, uint64_t now_ms)
+{
+    if (channel->wait == SIMC__EMMG_WAITS_CHANNEL)
+        decide_channel(channel, now_ms);
+    else
+        decide_stream(channel, now_ms);
 }
 
 /* ---- events ---- */
@@ -434,12 +439,21 @@ static void on_notice(struct simc__emmg_channel *channel, const struct simc_sess
 static void on_event(struct simc__emmg_channel *channel, const struct simc_session_event *event,
                      uint64_t now_ms)
 {
+    /* Notices are about timers too. */
+    if (event->type != SIMC_EVENT_NOTICE)
+        channel->heard_ms = now_ms;
     switch (event->type) {
     case SIMC_EVENT_CHANNEL_SETUP:
-        on_channel_setup(channel, event, now_ms);
+        channel->asked_channel = event->emmg_channel_setup;
+        decide_channel(channel, now_ms);
         break;
     case SIMC_EVENT_STREAM_SETUP:
-        on_stream_setup(channel, event, now_ms);
+        channel->asked_stream = event->emmg_stream_setup;
+        decide_stream(channel, now_ms);
+        break;
+    case SIMC_EVENT_CHANNEL_STATUS:
+        channel->has_answered = true;
+        channel->emmg->settle_ms = channel->emmg->waiting ? 0 : SIMC_DEADLINE_NONE;
         break;
     case SIMC_EVENT_DATA:
         simc__emmg_take(event->data.context, event->data.datagrams, event->data.bytes, false,
@@ -457,7 +471,7 @@ static void on_event(struct simc__emmg_channel *channel, const struct simc_sessi
         break;
     }
     case SIMC_EVENT_CHANNEL_CLOSED:
-        close_channel(channel, event->text, now_ms);
+        simc__emmg_channel_close(channel, event->text, now_ms);
         break;
     case SIMC_EVENT_PEER_ERROR:
         channel->emmg->figures[SIMC__EMMG_STAT_PEER_ERRORS][0]++;
@@ -483,7 +497,8 @@ void simc__emmg_channel_events(struct simc__emmg_channel *channel, uint64_t now_
 void simc__emmg_channel_free(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
 {
     struct simc__emmg *emmg = channel->emmg;
-    close_channel(channel, why, now_ms);
+    simc__emmg_channel_close(channel, why, now_ms);
+    simc__emmg_wait_end(channel, now_ms);
     if (channel->previous)
         channel->previous->next = channel->next;
     else

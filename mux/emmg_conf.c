@@ -272,6 +272,8 @@ static const struct simc__conf_row limits_rows[] = {
      .max = 1 << 26,
      .fallback = "256KiB",
      .help = "bytes that may wait on a PID; what comes beyond is refused with error 0x000F"},
+    LIMIT_ROW(takeovers, 1, 65536, "16",
+              "set-ups that wait at once for timers.takeover; more are refused without a test"),
     LIMIT_ROW(faults, 1, 1000000, "32", "invalid messages in a row, before a connection is closed"),
 };
 
@@ -289,6 +291,9 @@ static const struct simc__conf_row timers_rows[] = {
     TIMER_ROW(idle_test, 0, 86400000, "10s", true,
               "silence after which an EMMG is tested with channel_test; 0s: never"),
     TIMER_ROW(test, 100, 600000, "5s", true, "longest wait for the answer to such a test"),
+    TIMER_ROW(takeover, 0, 60000, "2s", true,
+              "how long an EMMG may take to answer when another one wants its channel or data_id; "
+              "behind that it gives way. 0s: it is not asked, and the other one is refused"),
     TIMER_ROW(stall, 1000, 600000, "30s", false,
               "how long an EMMG may take no bytes although there are some for it"),
     TIMER_ROW(keepalive, 0, 3600000, "10s", false,
@@ -319,8 +324,8 @@ static const struct simc__conf_choice excess_choices[] = {
 
 static const struct simc__conf_choice takeover_choices[] = {
     {"ended", SIMC__EMMG_TAKEOVER_ENDED,
-     "it takes over a connection whose peer has ended it; otherwise it is refused with error "
-     "0x0011, or 0x0014"},
+     "it takes over a connection whose peer has ended it, or does not answer within "
+     "timers.takeover; otherwise it is refused with error 0x0011, or 0x0014"},
     {"same_peer", SIMC__EMMG_TAKEOVER_SAME_PEER,
      "it also takes over a connection of the same address and certificate at once"},
     {NULL, 0, NULL},

@@ -57,12 +57,12 @@ enum simc__emmg_excess { SIMC__EMMG_EXCESS_ERROR, SIMC__EMMG_EXCESS_WAIT };
 
 struct simc__emmg_limits_conf {
     uint32_t connections, connections_per_address, streams_per_channel, streams, message_length,
-        faults;
+        faults, takeovers;
     uint32_t queue; /* bytes that wait on a PID */
 };
 
 struct simc__emmg_timers_conf {
-    uint32_t setup_ms, close_ms, idle_test_ms, test_ms, keepalive_ms, stall_ms;
+    uint32_t setup_ms, close_ms, idle_test_ms, test_ms, takeover_ms, keepalive_ms, stall_ms;
 };
 
 struct simc__emmg_conf {

@@ -66,6 +66,10 @@ struct simc__emmg_stream {
     char last_error[SIMC__EMMG_WHY_SIZE];
 };
 
+/* What a channel waits for, that is what its session has asked: an answer when it is known whether
+ * an older channel that stands in its way still lives. */
+enum simc__emmg_wait { SIMC__EMMG_WAITS_NOT, SIMC__EMMG_WAITS_CHANNEL, SIMC__EMMG_WAITS_STREAM };
+
 struct simc__emmg_channel {
     struct simc__emmg *emmg;
     struct simc__emmg_channel *next, *previous;
@@ -80,6 +84,13 @@ struct simc__emmg_channel {
     uint8_t form;
     struct simc__emmg_client *client;
     uint64_t held_until_ms; /* 0: it is not held */
+    uint64_t heard_ms;      /* when it brought a message last */
+    uint64_t tested_ms;     /* because another one wants its place; 0: never */
+    bool has_answered;      /* that test */
+    uint8_t wait;           /* enum simc__emmg_wait */
+    uint64_t wait_since_ms;
+    struct simc_emmg_channel_setup asked_channel; /* last */
+    struct simc_emmg_stream_setup asked_stream;   /* last */
     char last_error[SIMC__EMMG_WHY_SIZE];
 };
 
@@ -94,6 +105,8 @@ struct simc__emmg {
     struct simc__emmg_channel *channels;
     struct simc__emmg_stream *streams, **streams_end;
     size_t stream_count;
+    size_t waiting;     /* channels that wait */
+    uint64_t settle_ms; /* when some of them may have their answer */
     struct simc__emmg_carrier *carriers;
     struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
     struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */
@@ -112,6 +125,34 @@ void simc__emmg_allocate(struct simc__emmg *emmg, const struct simc__emmg_stream
 /* Takes the datagrams of a message. */
 void simc__emmg_take(struct simc__emmg_stream *stream, struct simc_values datagrams, size_t bytes,
                      bool is_udp, uint64_t now_ms);
+
+/* ---- emmg_channel.c ---- */
+
+/* Ends an open channel with its streams; its connection stays. */
+void simc__emmg_channel_close(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms);
+/* Answers what a channel waits for, or lets it wait on. */
+void simc__emmg_channel_decide(struct simc__emmg_channel *channel, uint64_t now_ms);
+
+/* ---- emmg_takeover.c ---- */
+
+enum simc__emmg_claim {
+    SIMC__EMMG_CLAIM_FREE,   /* the old channel has given way */
+    SIMC__EMMG_CLAIM_IN_USE, /* it stays */
+    SIMC__EMMG_CLAIM_WAITS,  /* it is being tested */
+};
+
+/* `channel` wants a place that the open channel `old` has.
+ * @param pushes `takeover: same_peer` holds for it. */
+enum simc__emmg_claim simc__emmg_claim(const struct simc__emmg_channel *channel,
+                                       struct simc__emmg_channel *old, bool pushes,
+                                       uint64_t now_ms);
+/* The answer to what the session has just asked comes later. */
+void simc__emmg_wait(struct simc__emmg_channel *channel, enum simc__emmg_wait wait,
+                     uint64_t now_ms);
+/* Its answer follows. Nothing happens when it does not wait. */
+void simc__emmg_wait_end(struct simc__emmg_channel *channel, uint64_t now_ms);
+/* From `settle_ms` on: answers those whose wait is over. */
+void simc__emmg_settle(struct simc__emmg *emmg, uint64_t now_ms);
 
 /* ---- emmg_carrier.c ---- */
 

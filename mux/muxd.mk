@@ -6,7 +6,8 @@ libsimc_mux_emmg_la_SOURCES = \
 	%D%/emmg_carrier.c \
 	%D%/emmg_channel.c \
 	%D%/emmg_internal.h \
-	%D%/emmg_stats.c
+	%D%/emmg_stats.c \
+	%D%/emmg_takeover.c
 libsimc_mux_emmg_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 
 # muxd: a convenience library with its parts, so that tests can link them, and the program.

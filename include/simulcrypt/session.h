@@ -322,7 +322,12 @@ SIMC_API bool simc_session_is_blocked(const struct simc_session *session);
  *  more, and the peer is to wait. Meanwhile the peer is not tested for silence. What has been given
  *  already is kept up to output_limit, which must hold one read of the adapter. */
 SIMC_API void simc_session_hold(struct simc_session *session);
-/** The end of simc_session_hold(); ask for events. */
+/** What the last event asked (CHANNEL_SETUP, STREAM_SETUP, BW_REQUEST) is answered at a later time:
+ *  the session is held until simc_session_release(), behind which the answer is due before the next
+ *  event is asked for. Timers of the session that end it go on. @return 0, SIMC_EINVAL (nothing was
+ *  asked). */
+SIMC_API int simc_session_defer(struct simc_session *session) SIMC_MUST_CHECK;
+/** The end of simc_session_hold() and simc_session_defer(); ask for events. */
 SIMC_API void simc_session_release(struct simc_session *session, uint64_t now_ms);
 /** Bytes to be sent; empty: none. Valid until the next call on this session. */
 SIMC_API struct simc_slice simc_session_output(const struct simc_session *session);

@@ -228,6 +228,7 @@ struct simc_session {
     unsigned small_bursts; /* since the output needed the memory that it has */
     bool input_is_kept;
     bool is_held;     /* by the application */
+    bool is_deferred; /* and it will answer later what it was asked */
     bool closed_told; /* the last event is queued */
 
     struct simc__note notes[SIMC__NOTES_MAX];

@@ -150,13 +150,21 @@ void simc_session_hold(struct simc_session *session)
     session->is_held = true;
 }
 
+int simc_session_defer(struct simc_session *session)
+{
+    if (!session->asked && !session->asked_bandwidth)
+        return SIMC_EINVAL;
+    session->is_held = session->is_deferred = true;
+    return 0;
+}
+
 /* What the peer sent meanwhile was not looked at: its silence counts from now on. */
 void simc_session_release(struct simc_session *session, uint64_t now_ms)
 {
     simc__set_now(session, now_ms);
     if (!session->is_held)
         return;
-    session->is_held = false;
+    session->is_held = session->is_deferred = false;
     session->heard_ms = session->now_ms;
     if (session->is_tested)
         session->test_ms = simc_deadline_after(session->now_ms, session->common.test_ms);
@@ -208,7 +216,7 @@ static void drop_input(struct simc_session *session)
 bool simc_session_next_event(struct simc_session *session, struct simc_session_event *event)
 {
     wipe_cws(session);
-    if (session->asked || session->asked_bandwidth)
+    if ((session->asked || session->asked_bandwidth) && !session->is_deferred)
         no_answer(session);
     for (;;) {
         if (SIMC_UNLIKELY(session->common.log_sent_messages) &&

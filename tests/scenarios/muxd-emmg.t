@@ -333,7 +333,24 @@ subtest 'an EMMG that was cut off comes back at once' => sub {
     syswrite $old, $setup;
     is(answer_of($old), '0x0013', 'one that stays');
     syswrite $other, $setup;
-    is(answer_of($other), '0x0015', 'keeps its channel');
+    is(answer_of($old), '0x0012', 'is tested when another one wants its channel');
+    syswrite $old, message(0x13, @ids, 2, "\0");
+    is(answer_of($other), '0x0015', 'answers, and keeps it');
+    # As one whose connection was lost without an end: it says nothing, and is no more there.
+    my @lost = (1, pack('N', 0x77770002), 3, pack('n', 1));
+    ($old, my $new) = map { connection($open) } 1 .. 2;
+    syswrite $old, message(0x11, @lost, 2, "\0");
+    is(answer_of($old), '0x0013', 'one that is lost later');
+    syswrite $new, message(0x11, @lost, 2, "\0")
+        . message(0x111, @lost, 4, pack('n', 1), 8, pack('n', 7), 7, "\0");
+    is(answer_of($old), '0x0012', 'is tested');
+    is(answer_of($new), '0x0013', 'the new one waits, and has the channel');
+    is(answer_of($new), '0x0113', 'and what it sent meanwhile is looked at');
+    is(answer_of($old), '0x0015', 'the lost one is told');
+    is(answer_of($old), 'the end', 'and closed');
+    like($open->{daemon}->log_text, qr/its EMMG does not answer/, 'the log says why');
+    close $new;
+    close $_ for $old, $other;
     my $same = start('same', "  takeover: same_peer\n  $room}");
     ($old, $other) = map { connection($same) } 1 .. 2;
     syswrite $old, $setup;
