@@ -322,7 +322,9 @@ const struct simc__command simc__command_emmg = {
     .description =
         "Plays an EMMG or PDG: opens channels and streams, asks for bandwidth, and sends sections "
         "or TS packets at the pace that it got, by TCP or UDP. Where the MUX says that its "
-        "bandwidth is exceeded, it becomes slower and asks anew.",
+        "bandwidth is exceeded, it becomes slower and asks anew; where the MUX does not say what "
+        "it "
+        "allocates, a tenth of --bandwidth is sent.",
     .operands = "",
     .options = emmg_options,
     .option_count = sizeof emmg_options / sizeof emmg_options[0],

@@ -28,6 +28,9 @@ enum {
     AGAIN_MS = 1000,      /* after error 0x000F: the rate goes down and is asked for anew */
     MESSAGE_ROOM = 64000, /* bytes of datagrams in a message, with their TLV heads */
     TURN_MESSAGES = 256,  /* of a stream without a rate, before the next one has its turn */
+    REOPEN_MS = 1000,     /* after an unrecoverable error of a stream */
+    OTHER_IDS_MAX = 8,    /* that are tried for a stream whose id is in use */
+    UNANSWERED_PART = 10, /* of what was wanted, where the MUX does not say what it allocates */
     SIGNAL_INTERRUPT = 2,
 };
 
@@ -42,6 +45,8 @@ struct stream {
     uint32_t kbitps;   /* the pace: what is wanted, or allocated */
     int64_t credit;    /* bits on air times 1000 */
     uint64_t asked_ns; /* of the last lowering */
+    uint64_t again_ns; /* when it is set up again; 0: it is not */
+    uint32_t other_ids;
     struct simc__emmg_place place;
 };
 
@@ -56,6 +61,7 @@ struct channel {
     uint8_t version;
     uint32_t index, unprobed;
     uint64_t probe_ns; /* 0: none is under way */
+    uint32_t spare_id; /* the next data_stream_id behind those that were given */
     bool is_closing;
     struct stream *streams;
 };
@@ -71,6 +77,19 @@ struct run {
     int udp; /* -1: none */
     bool is_ending, is_over;
 };
+
+/* A MUX may name streams that are not ours. @return NULL: there is none. */
+static struct stream *find_stream(const struct channel *channel, uint16_t id)
+{
+    const struct simc__emmg_plan *plan = channel->run->plan;
+    uint32_t guess = (uint32_t)id - plan->first_stream;
+    if (guess < plan->streams && channel->streams[guess].id == id)
+        return &channel->streams[guess];
+    for (uint32_t k = 0; k < plan->streams; k++)
+        if (channel->streams[k].id == id)
+            return &channel->streams[k];
+    return NULL;
+}
 
 /* ---- the end ---- */
 
@@ -245,6 +264,14 @@ static void probe(struct channel *channel, uint64_t now_ns)
     }
 }
 
+static void open_stream(struct stream *stream, uint64_t now_ms)
+{
+    const struct simc__emmg_plan *plan = stream->channel->run->plan;
+    if (simc_emmg_stream_open(stream->channel->session, stream->id, stream->data_id,
+                              plan->data_type, now_ms))
+        fail(stream->channel->run, "a stream cannot be opened");
+}
+
 static bool may_send(const struct stream *stream)
 {
     return stream->is_open && stream->has_share && !stream->is_done &&
@@ -262,6 +289,11 @@ static void send_stream(struct stream *stream, uint64_t passed_ns, uint64_t now_
 {
     struct run *run = stream->channel->run;
     unsigned turns = TURN_MESSAGES;
+    if (stream->again_ns && now_ns >= stream->again_ns && !run->is_ending &&
+        simc_session_is_open(stream->channel->session)) {
+        stream->again_ns = 0;
+        open_stream(stream, now_ns / NS_PER_MS);
+    }
     if (!may_send(stream))
         return;
     if (run->plan->kbitps) {
@@ -320,7 +352,9 @@ static void begin(struct run *run)
 static void on_stream_open(struct channel *channel, uint16_t id, uint64_t now_ms)
 {
     struct run *run = channel->run;
-    struct stream *stream = &channel->streams[id - run->plan->first_stream];
+    struct stream *stream = find_stream(channel, id);
+    if (!stream)
+        return;
     stream->is_open = true;
     stream->kbitps = run->plan->kbitps;
     stream->credit = 0;
@@ -334,8 +368,10 @@ static void on_stream_open(struct channel *channel, uint16_t id, uint64_t now_ms
 static void on_allocation(struct channel *channel, const struct simc_session_event *event)
 {
     const struct simc__emmg_plan *plan = channel->run->plan;
-    struct stream *stream = &channel->streams[event->data_stream_id - plan->first_stream];
+    struct stream *stream = find_stream(channel, event->data_stream_id);
     uint32_t told = event->bandwidth.kbitps, wanted = plan->kbitps;
+    if (!stream)
+        return;
     stream->has_share = true;
     channel->run->result->allocated_kbitps += event->bandwidth.is_known ? told : 0;
     /* An allocation that is not known leaves the pace that was wanted. */
@@ -343,6 +379,18 @@ static void on_allocation(struct channel *channel, const struct simc_session_eve
         plan->ignores_allocation || !event->bandwidth.is_known || told > wanted ? wanted : told;
     if (!plan->ignores_allocation && plan->kbitps && stream->kbitps == 0)
         stream->credit = 0;
+}
+
+/* Without an answer it is slow, as nobody has said what there is room for. */
+static void on_no_allocation(struct channel *channel, const struct simc_session_event *event)
+{
+    const struct simc__emmg_plan *plan = channel->run->plan;
+    struct stream *stream = find_stream(channel, event->data_stream_id);
+    if (!stream)
+        return;
+    stream->has_share = true;
+    if (plan->kbitps && !plan->ignores_allocation)
+        stream->kbitps = plan->kbitps > UNANSWERED_PART ? plan->kbitps / UNANSWERED_PART : 1;
 }
 
 static void on_peer_error(struct channel *channel, const struct simc_session_event *event)
@@ -354,8 +402,8 @@ static void on_peer_error(struct channel *channel, const struct simc_session_eve
         event->statuses[0] != SIMC_EMMG_STATUS_EXCEEDED_BANDWIDTH)
         return;
     run->result->exceeded++;
-    struct stream *stream = &channel->streams[event->data_stream_id - run->plan->first_stream];
-    if (run->plan->ignores_allocation || !run->plan->kbitps ||
+    struct stream *stream = find_stream(channel, event->data_stream_id);
+    if (!stream || run->plan->ignores_allocation || !run->plan->kbitps ||
         now_ns - stream->asked_ns < (uint64_t)AGAIN_MS * NS_PER_MS)
         return;
     stream->asked_ns = now_ns;
@@ -365,20 +413,23 @@ static void on_peer_error(struct channel *channel, const struct simc_session_eve
 
 static void open_streams(struct channel *channel, uint64_t now_ms)
 {
-    for (uint32_t k = 0; k < channel->run->plan->streams; k++) {
-        struct stream *stream = &channel->streams[k];
-        if (simc_emmg_stream_open(channel->session, stream->id, stream->data_id,
-                                  channel->run->plan->data_type, now_ms))
-            fail(channel->run, "a stream cannot be opened");
-    }
+    for (uint32_t k = 0; k < channel->run->plan->streams; k++)
+        open_stream(&channel->streams[k], now_ms);
 }
 
+/* They are lost with their connection; on the next one all ids are free again. */
 static void close_streams(struct channel *channel)
 {
-    for (uint32_t k = 0; k < channel->run->plan->streams; k++) {
-        channel->run->open_streams -= channel->streams[k].is_open;
-        channel->streams[k].is_open = false;
+    const struct simc__emmg_plan *plan = channel->run->plan;
+    for (uint32_t k = 0; k < plan->streams; k++) {
+        struct stream *stream = &channel->streams[k];
+        channel->run->open_streams -= stream->is_open;
+        stream->is_open = false;
+        stream->again_ns = 0;
+        stream->other_ids = 0;
+        stream->id = (uint16_t)(plan->first_stream + k);
     }
+    channel->spare_id = (uint32_t)plan->first_stream + plan->streams;
     channel->probe_ns = 0;
 }
 
@@ -392,20 +443,40 @@ static void on_closed(struct channel *channel, const struct simc_session_event *
         fail(run, event->text[0] ? event->text : simc_session_reason_text(event->reason));
 }
 
-/* A stream that the MUX has lost is set up again; other ends are for good. */
+/* @return false: all ids have been tried. */
+static bool take_other_id(struct stream *stream, uint64_t now_ms)
+{
+    struct channel *channel = stream->channel;
+    if (stream->other_ids >= OTHER_IDS_MAX || channel->spare_id > UINT16_MAX)
+        return false;
+    stream->other_ids++;
+    stream->id = (uint16_t)channel->spare_id++;
+    open_stream(stream, now_ms);
+    return true;
+}
+
+/* A stream whose id is in use is tried with other ones. One that the MUX has lost is set up again
+ * at once, one that it has ended with an unrecoverable error behind a pause; other ends are for
+ * good. */
 static void on_stream_closed(struct channel *channel, const struct simc_session_event *event,
                              uint64_t now_ms)
 {
     struct run *run = channel->run;
-    struct stream *stream = &channel->streams[event->data_stream_id - run->plan->first_stream];
-    bool was_open = stream->is_open;
+    struct stream *stream = find_stream(channel, event->data_stream_id);
+    uint16_t status = event->status_count ? event->statuses[0] : 0;
+    if (!stream)
+        return;
+    bool was_open = stream->is_open, goes_on = was_open && run->plan->goes_on && !run->is_ending;
     run->open_streams -= was_open;
     stream->is_open = stream->has_share = false;
-    if (was_open && run->plan->goes_on && !run->is_ending && event->status_count &&
-        event->statuses[0] == SIMC_EMMG_STATUS_UNKNOWN_DATA_STREAM_ID &&
-        simc_emmg_stream_open(channel->session, stream->id, stream->data_id, run->plan->data_type,
-                              now_ms))
-        fail(run, "a stream cannot be opened again");
+    if (!was_open && !run->is_ending && status == SIMC_EMMG_STATUS_DATA_STREAM_ID_IN_USE &&
+        take_other_id(stream, now_ms))
+        return;
+    if (goes_on && status == SIMC_EMMG_STATUS_UNKNOWN_DATA_STREAM_ID)
+        open_stream(stream, now_ms);
+    else if (goes_on && event->reason == SIMC_REASON_UNRECOVERABLE)
+        stream->again_ns = simc__clock_monotonic_ns() + (uint64_t)REOPEN_MS * NS_PER_MS;
+    on_closed(channel, event);
 }
 
 static void on_event(struct channel *channel, const struct simc_session_event *event,
@@ -422,8 +493,7 @@ static void on_event(struct channel *channel, const struct simc_session_event *e
         on_allocation(channel, event);
         break;
     case SIMC_EVENT_NO_BW_ALLOCATION:
-        /* No answer: the pace that was wanted, as without negotiation. */
-        channel->streams[event->data_stream_id - channel->run->plan->first_stream].has_share = true;
+        on_no_allocation(channel, event);
         break;
     case SIMC_EVENT_CHANNEL_STATUS:
         if (channel->probe_ns)
@@ -436,7 +506,6 @@ static void on_event(struct channel *channel, const struct simc_session_event *e
         break;
     case SIMC_EVENT_STREAM_CLOSED:
         on_stream_closed(channel, event, now_ms);
-        on_closed(channel, event);
         break;
     case SIMC_EVENT_CHANNEL_CLOSED:
         on_closed(channel, event);
@@ -579,6 +648,7 @@ static int start_channels(struct run *run, const char *host, uint16_t port)
         channel->index = i;
         channel->id = (uint16_t)(plan->first_channel + i);
         channel->version = plan->version;
+        channel->spare_id = (uint32_t)plan->first_stream + plan->streams;
         channel->streams = calloc(plan->streams, sizeof *channel->streams);
         if (!channel->streams)
             return SIMC_ENOMEM;

@@ -185,6 +185,7 @@ void simc__emmg_channel_close(struct simc__emmg_channel *channel, const char *wh
     if (channel->client)
         channel->client->channels--;
     channel->is_open = false;
+    channel->emmg->channel_count--;
     log_channel(channel, SIMC_LOG_INFO, "channel closed", why);
     channel->client = NULL;
     channel->emmg->settle_ms = channel->emmg->waiting ? 0 : SIMC_DEADLINE_NONE;
@@ -378,7 +379,11 @@ static uint16_t judge_channel(const struct simc__emmg_channel *channel,
     *why = "arbitrary data cannot be put into a transport stream; use sections or TS packets";
     if (setup->section_tspkt_flag == SIMC_DATAGRAM_ARBITRARY)
         return SIMC_EMMG_STATUS_INVALID_VALUE;
-    return claim_place(channel, setup, now_ms, why);
+    uint16_t status = claim_place(channel, setup, now_ms, why);
+    if (status || emmg->channel_count < emmg->conf->limits.channels)
+        return status;
+    *why = "limits.channels is reached";
+    return SIMC_EMMG_STATUS_TOO_MANY_CHANNELS;
 }
 
 static void decide_channel(struct simc__emmg_channel *channel, uint64_t now_ms)
@@ -407,6 +412,7 @@ static void decide_channel(struct simc__emmg_channel *channel, uint64_t now_ms)
         return;
     }
     channel->is_open = true;
+    channel->emmg->channel_count++;
     channel->tested_ms = 0;
     channel->client = simc__emmg_client_get(channel->emmg, channel->client_id);
     if (channel->client)

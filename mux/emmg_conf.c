@@ -251,6 +251,7 @@ static const struct simc__conf_row client_item = {
 static const struct simc__conf_row limits_rows[] = {
     LIMIT_ROW(connections, 1, 65536, "64", "connections at once; more are closed"),
     LIMIT_ROW(connections_per_address, 1, 65536, "64", "of those from one address"),
+    LIMIT_ROW(channels, 1, 65536, "65536", "channels at once; more are refused with error 0x0007"),
     LIMIT_ROW(streams_per_channel, 1, 4096, "16",
               "streams of a channel; more are refused with error 0x0008"),
     LIMIT_ROW(streams, 1, STREAMS_MAX, "1024",

@@ -104,7 +104,7 @@ struct simc__emmg {
     struct simc__metric_set *stats;
     struct simc__emmg_channel *channels;
     struct simc__emmg_stream *streams, **streams_end;
-    size_t stream_count;
+    size_t channel_count, stream_count; /* open */
     size_t waiting;     /* channels that wait */
     uint64_t settle_ms; /* when some of them may have their answer */
     struct simc__emmg_carrier *carriers;

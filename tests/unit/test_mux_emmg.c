@@ -183,6 +183,10 @@ START_TEST(test_channels_that_are_refused)
     ck_assert_uint_eq(emmg_refused(world, 3, EMMG_CLIENT, 1, 0),
                       SIMC_EMMG_STATUS_DATA_CHANNEL_ID_IN_USE);
     ck_assert_uint_eq(emmg_refused(world, 4, EMMG_CLIENT, 2, 0), SIMC_EMMG_STATUS_CLIENT_ID_IN_USE);
+    world->conf.limits.channels = 1;
+    world->clients[0].has_client_id = false;
+    ck_assert_uint_eq(emmg_refused(world, 6, EMMG_CLIENT + 1, 1, 0),
+                      SIMC_EMMG_STATUS_TOO_MANY_CHANNELS);
     world->clients[0].name = "emmg.example.com";
     ck_assert_uint_eq(emmg_refused(world, 5, EMMG_CLIENT, 3, 0),
                       SIMC_EMMG_STATUS_UNKNOWN_CLIENT_ID);
