@@ -171,6 +171,11 @@ static void on_end(void *context, struct simc_uv_connection *connection,
                    const struct simc_uv_end *end)
 {
     struct listener *listener = context;
+    /* As an EMMG that begins with TLS where plain TCP is served: it never had a channel. */
+    if (end->reason == SIMC_UV_END_TLS)
+        simc_log(listener->service->settings.log, SIMC_LOG_WARNING, "an EMMG is refused",
+                 simc_log_text("peer", simc_uv_connection_peer(connection)),
+                 simc_log_text("why", end->text));
     simc__emmg_channel_free(simc_uv_connection_owner(connection), end->text,
                             now_ms(listener->service));
     arm(listener->service);

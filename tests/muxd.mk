@@ -28,7 +28,7 @@ scs_stub_LDADD = \
 	libsimc-core.la
 
 if WITH_CLI
-scenarios += %D%/scenarios/muxd.t %D%/scenarios/muxd-emmg.t
+scenarios += %D%/scenarios/muxd.t %D%/scenarios/muxd-emmg.t %D%/scenarios/muxd-emmg-tls.t
 endif
 
 if HAVE_CHECK

@@ -164,6 +164,18 @@ subtest 'what is wrong in a configuration is named' => sub {
     }
 };
 
+subtest 'the table of rows' => sub {
+    my ($table) = read_file(srcdir() . '/docs/conformance-emmg.md') =~
+        /<!-- rows -->\n\n(?:[^\n]*\n){2}(.*?)\n\n<!-- end of rows -->/s;
+    my @wanted;
+    for my $file (@rows, @emmg_rows) {
+        my $text = read_file($file);
+        push @wanted, '| ' . join(' | ', map { $text =~ /^$_ "?(.*?)"?$/m } qw(id title verdict))
+            . ' |';
+    }
+    is($table, join("\n", @wanted), 'docs/conformance-emmg.md has the rows of the files');
+};
+
 my $ids = 'pids: [' . join(', ', map { "{data_id: $_}" } 0x21 .. 0x30) . ']';
 my $room = 'limits: {connections: 512, connections_per_address: 512';
 my $open = start('open', "  bandwidth: 6Mbit/s\n  $room}");
@@ -220,14 +232,14 @@ subtest 'Wireshark agrees' => sub {
 
 # Starts our EMMG and the rows. They run side by side, as some of them wait for 10 s of silence.
 sub begin_rows {
-    my ($name, $sets, $options, @files) = @_;
+    my ($name, $version, $sets, $options, @files) = @_;
     my ($port, $report) = (free_port(), scratch("rows-$name.txt"));
     my @pids;
     for my $command (
-        [$converse, '--listen', "127.0.0.1:$port", map({ ('--set', $_) } 'quiet=250', 'version=3',
-            @$sets), @files],
+        [$converse, '--listen', "127.0.0.1:$port", map({ ('--set', $_) } 'quiet=250',
+            "version=$version", @$sets), @files],
         [$program, 'emmg', '-c', "127.0.0.1:$port", qw(--client-id 0xABCD0001 --first-stream 2
-            --first-data-id 33 --go-on --for 0 --version 3), @$options],
+            --first-data-id 33 --go-on --for 0 --version), $version, @$options],
     ) {
         my $pid = fork;
         die "cannot fork: $!\n" if !defined $pid;
@@ -254,7 +266,7 @@ sub end_rows {
     my @wrong = grep { /^not ok|\(warning\)/ } @lines;
     is("@wrong", '', "$rows->{name}: $ok of $rows->{count}, $skipped do not apply");
     is($ok + $skipped, $rows->{count}, 'all were run') or diag($text);
-    return;
+    return map { /^ok \d+ - (\S+)/ && !/# SKIP/ ? $1 : () } @lines;
 }
 
 subtest 'all rows of an EMMG' => sub {
@@ -266,16 +278,18 @@ subtest 'all rows of an EMMG' => sub {
         $special{$id} ? ($file{$id} = $path) : push @$common, $path;
     }
     my @rows = (
-        begin_rows('common', ['emmg_bandwidth=10'], [qw(--bandwidth 10)], @$common),
-        (map { begin_rows($_, [], [], $file{$_}) } qw(EMMG-024 EMMG-034 EMMG-054 EMMG-055
+        (map { begin_rows("version $_", $_, ['emmg_bandwidth=10'], [qw(--bandwidth 10)], @$common) }
+            3, 2, 1),
+        (map { begin_rows($_, 3, [], [], $file{$_}) } qw(EMMG-024 EMMG-034 EMMG-054 EMMG-055
             EMMG-057)),
-        begin_rows('EMMG-020', [], [qw(--streams 2)], $file{'EMMG-020'}),
-        begin_rows('EMMG-027', [], [qw(--no-negotiation)], $file{'EMMG-027'}),
-        begin_rows('EMMG-038', [], [qw(--per-message 2)], $file{'EMMG-038'}),
-        begin_rows('EMMG-039', [], [qw(--per-message 2 --packets)], $file{'EMMG-039'}),
+        begin_rows('EMMG-020', 3, [], [qw(--streams 2)], $file{'EMMG-020'}),
+        begin_rows('EMMG-027', 3, [], [qw(--no-negotiation)], $file{'EMMG-027'}),
+        begin_rows('EMMG-038', 3, [], [qw(--per-message 2)], $file{'EMMG-038'}),
+        begin_rows('EMMG-039', 3, [], [qw(--per-message 2 --packets)], $file{'EMMG-039'}),
     );
     my $end = time + $SECONDS;
-    end_rows($_, $end) for @rows;
+    my %run = map { $_ => 1 } map { end_rows($_, $end) } @rows;
+    is(scalar keys %run, scalar @emmg_rows, 'each of them applied once');
 };
 
 # ---- an EMMG that was cut off ----
