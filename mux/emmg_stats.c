@@ -210,6 +210,7 @@ static void put_channel(const struct simc__emmg_channel *channel, struct simc__j
     simc__json_uint(json, "version", simc_session_version(channel->session));
     simc__json_text(json, "data", channel->form == SIMC_DATAGRAM_PACKETS ? "packets" : "sections");
     simc__json_bool(json, "waits_for_bandwidth", channel->held_until_ms != 0);
+    simc__json_bool(json, "waits_for_old_channel", channel->wait != SIMC__EMMG_WAITS_NOT);
     simc__json_text(json, "last_error", channel->last_error[0] ? channel->last_error : NULL);
     simc__json_array(json, "streams");
     for (const struct simc__emmg_stream *stream = channel->emmg->streams; stream;

@@ -36,6 +36,7 @@ unit_tests_SOURCES += \
 	%D%/unit/emmg_world.c \
 	%D%/unit/emmg_world.h \
 	%D%/unit/test_mux_emmg.c \
+	%D%/unit/test_mux_emmg_memory.c \
 	%D%/unit/test_mux_emmg_takeover.c
 unit_tests_parts += libsimc-mux-emmg.la libsimc-mux.la libsimc-scramble.la
 endif
