@@ -237,7 +237,8 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
     if (error) {
         stream->place = before;
         stream->is_done = false;
-        if (error != SIMC_EAGAIN)
+        /* A stream that the MUX has ended is closing: an event will tell. */
+        if (error != SIMC_EAGAIN && error != SIMC_ENOTFOUND)
             fail(run, error == SIMC_EIO ? strerror(errno) : simc_error_text(error));
         return false;
     }

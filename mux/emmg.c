@@ -151,6 +151,23 @@ static void complain(struct simc__emmg_stream *stream, uint16_t status, const ch
                                                  stream->channel);
 }
 
+/* What the carrier does not take. */
+static void refuse(struct simc__emmg_stream *stream, int error, size_t bytes, uint64_t now_ms)
+{
+    enum simc__emmg_drop reason = error == SIMC_EFULL    ? SIMC__EMMG_DROP_FULL
+                                  : error == SIMC_EPROTO ? SIMC__EMMG_DROP_WRONG
+                                                         : SIMC__EMMG_DROP_NO_MULTIPLEX;
+    const char *text =
+        error == SIMC_EFULL ? "the queue of the PID is full: the multiplex has no room for its data"
+        : error == SIMC_EPROTO ? "a transport packet is scrambled, or its adaptation field is wrong"
+                               : "the multiplex of this client does not exist now";
+    drop(stream, reason, bytes);
+    complain(stream,
+             error == SIMC_EPROTO ? SIMC_EMMG_STATUS_INVALID_VALUE
+                                  : SIMC_EMMG_STATUS_EXCEEDED_BANDWIDTH,
+             text, now_ms, true);
+}
+
 /* @return 0, or the error of the carrier. */
 static int insert(struct simc__emmg_stream *stream, struct simc_slice datagram)
 {
@@ -177,12 +194,7 @@ static void take_datagram(struct simc__emmg_stream *stream, struct simc_slice da
     }
     int error = insert(stream, datagram);
     if (error) {
-        bool is_full = error == SIMC_EFULL;
-        drop(stream, is_full ? SIMC__EMMG_DROP_FULL : SIMC__EMMG_DROP_NO_MULTIPLEX, datagram.size);
-        complain(stream, SIMC_EMMG_STATUS_EXCEEDED_BANDWIDTH,
-                 is_full ? "the queue of the PID is full: the multiplex has no room for its data"
-                         : "the multiplex of this client does not exist now",
-                 now_ms, true);
+        refuse(stream, error, datagram.size, now_ms);
         return;
     }
     stream->inserted += datagram.size;

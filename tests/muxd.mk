@@ -57,6 +57,22 @@ bench_mux_emmg_LDADD = \
 	libsimc-sys.la \
 	libsimc-core.la
 
+fuzz_programs += fuzz_mux_emmg
+fuzz_mux_emmg_SOURCES = %D%/fuzz/fuzz_mux_emmg.c
+fuzz_mux_emmg_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+fuzz_mux_emmg_LDADD = \
+	libsimc-mux-emmg.la \
+	libsimc-mux.la \
+	libsimc-scramble.la \
+	libsimc-daemon.la \
+	libsimc-http.la \
+	libsimc-uv.la \
+	libsimc-conf.la \
+	libsimc-cas.la \
+	libsimc-sys.la \
+	$(fuzz_ldadd)
+fuzz_mux_emmg_LDFLAGS = $(fuzz_ldflags)
+
 fuzz_programs += fuzz_muxd_conf
 fuzz_muxd_conf_SOURCES = %D%/fuzz/fuzz_conf_run.h %D%/fuzz/fuzz_muxd_conf.c
 fuzz_muxd_conf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) $(UV_CFLAGS)

@@ -136,6 +136,8 @@ SIMC_API int simc_emmg_send(struct simc_session *session, uint16_t stream_id,
     ROW(EMPTY, SIMC_EMMG_STATUS_INVALID_VALUE, "it has no bytes")                               \
     ROW(SHORT, SIMC_EMMG_STATUS_INVALID_VALUE, "it is shorter than the head of a section")      \
     ROW(SECTION_LENGTH, SIMC_EMMG_STATUS_INVALID_VALUE, "section_length does not fit its size") \
+    ROW(STUFFING, SIMC_EMMG_STATUS_INVALID_VALUE,                                               \
+        "a section has table_id 0xff, which is stuffing in a transport stream")                 \
     ROW(SEVERAL, SIMC_EMMG_STATUS_INVALID_VALUE, "it holds more than one section")              \
     ROW(SIZE, SIMC_EMMG_STATUS_INCONSISTENT_LENGTH, "its size is no multiple of 188 bytes")     \
     ROW(SYNC, SIMC_EMMG_STATUS_INVALID_VALUE, "a transport packet does not begin with 0x47")

@@ -3,12 +3,18 @@
  * Applications of both interfaces and the SCS's session call it. */
 #include "session/internal.h"
 
-enum { SECTION_HEAD = 3, SECTION_LENGTH_MAX = 4093, PACKET_SIZE = 188, SYNC_BYTE = 0x47 };
+enum {
+    SECTION_HEAD = 3,
+    SECTION_LENGTH_MAX = 4093,
+    PACKET_SIZE = 188,
+    SYNC_BYTE = 0x47,
+    STUFFING = 0xff, /* where a section would begin; receivers skip the rest of the packet */
+};
 
 /* The size of the section in front, or 0: it is not whole. */
 static size_t section_size(struct simc_slice bytes)
 {
-    if (bytes.size < SECTION_HEAD)
+    if (bytes.size < SECTION_HEAD || bytes.data[0] == STUFFING)
         return 0;
     size_t length = (size_t)(bytes.data[1] & 0x0f) << 8 | bytes.data[2];
     size_t size = SECTION_HEAD + length;
@@ -25,7 +31,9 @@ static enum simc_datagram_fault check_sections(struct simc_slice datagram)
     struct simc_slice section;
     while (simc_datagram_next_section(&datagram, &section)) {
     }
-    return datagram.size ? SIMC_DATAGRAM_SECTION_LENGTH : SIMC_DATAGRAM_SEVERAL;
+    if (datagram.size == 0)
+        return SIMC_DATAGRAM_SEVERAL;
+    return datagram.data[0] == STUFFING ? SIMC_DATAGRAM_STUFFING : SIMC_DATAGRAM_SECTION_LENGTH;
 }
 
 static enum simc_datagram_fault check_packets(struct simc_slice datagram)

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSL-1.0
-# Makes the seeds of fuzz_emmg_session and fuzz_emmg_udp: emmg-seeds.pl (no arguments; writes into
+# Makes the seeds of fuzz_emmg_session, fuzz_emmg_udp and fuzz_mux_emmg: emmg-seeds.pl (no arguments; writes into
 # tests/fuzz/corpus). Run it when the operations of the targets change and commit what it writes.
 # Seeds that a fuzzer found have other names and stay.
 use strict;
@@ -137,3 +137,45 @@ my %udp = (
 for my $name (sort keys %udp) {
     write_seed('emmg_udp', "$name-$_", chr($_) . $udp{$name}) for 0, 1;
 }
+
+# Operations of fuzz_mux_emmg: [kind, stream 0 or 1, datagrams...], or a number of steps of time.
+my %KIND = (sections => 0, packets => 1, udp => 2);
+my $HOW = {wrong_length => 0x40, too_many => 0x20, sync => 0x40, too_few => 0x20};
+sub op {
+    my ($kind, $stream, @datagrams) = @_;
+    return chr($KIND{$kind} | $stream << 2 | (@datagrams - 1) << 3) . join '', @datagrams;
+}
+sub steps { return chr(3 | ($_[0] - 1) << 2) }
+# Sections of [table_id, size]; packets of [byte 1, byte 3, byte 4].
+sub sections { my ($how, @each) = @_;
+    return chr(($HOW->{$how} // 0) | $#each) . join '', map { pack 'Cn', $_->[0], $_->[1] - 3 } @each }
+sub packets { my ($how, @each) = @_;
+    return chr(($HOW->{$how} // 0) | $#each) . join '', map { pack 'C3', @$_ } @each }
+sub raw { return pack('CC', 0x80, length $_[0]) . $_[0] }
+
+for my $settings (0 .. 15) {
+    my $seed = chr $settings;
+    for my $i (0 .. 11) {
+        $seed .= op('sections', $i & 1, map { sections('', [0x80 + $i, 3 + ($i * 977 + $_ * 131)
+            % 4094]) } 0 .. ($i & 3)) . steps($i + 1);
+    }
+    write_seed('mux_emmg', "sections-$settings", $seed);
+}
+my $several = join '', map { op('sections', $_ & 1, (sections('', [0x82, 10 + $_], [0x83, 173],
+    [0x84, 4096])) x 4) } 0 .. 19;
+write_seed('mux_emmg', "several-$_", chr($_) . $several) for 0, 1, 2, 12;
+write_seed('mux_emmg', 'sizes', "\0" . join '', map { op('sections', 0, sections('', [0x82, $_]))
+    . steps(1) } 3, 4, 180 .. 187, 366 .. 368, 4095, 4096);
+write_seed('mux_emmg', 'broken', "\0" . join '', map { op('sections', 0, $_) }
+    sections('', [0xff, 100]), sections('', [0x82, 100], [0xff, 50]),
+    sections('wrong_length', [0x82, 100]), sections('too_many', [0x82, 100]), raw(''),
+    raw("\x82\x70"), raw("\x82\x70\0"), sections('', [0x82, 30]));
+write_seed('mux_emmg', 'packets', "\0" . join '', map { my $i = $_; op('packets', 0, (packets('',
+    ([0x40 | $i, 0x10 | $i, $i]) x ($i + 1))) x (1 + ($i & 3))) . steps(2) } 0 .. 7);
+write_seed('mux_emmg', 'packets-broken', "\0" . join '', map { op('packets', 0, $_) }
+    (map { packets('', $_) } [0, 0x30, 100], [0, 0x20, 183], [0, 0, 0], [0, 0x30, 183],
+        [0, 0x20, 182], [0, 0xd0, 0], [0x80, 0x10, 0], [0xff, 0x1f, 7]),
+    packets('sync', [0, 0x10, 0]), packets('too_few', [0, 0x10, 0]), raw("\x47\x01\x02\x10\x04"));
+write_seed('mux_emmg', 'mixed', "\0" . join '', map { op('udp', $_ & 1, sections('', [0x82, 100
+    + $_]), sections('', [0x83, 200])) . op('sections', $_ & 1, sections('', [0x84, 300 + $_]))
+    . op('packets', 0, packets('', [0, 0x10, 1], [0, 0x10, 2])) } 0 .. 9);
