@@ -56,8 +56,8 @@ enum simc__emmg_takeover { SIMC__EMMG_TAKEOVER_ENDED, SIMC__EMMG_TAKEOVER_SAME_P
 enum simc__emmg_excess { SIMC__EMMG_EXCESS_ERROR, SIMC__EMMG_EXCESS_WAIT };
 
 struct simc__emmg_limits_conf {
-    uint32_t connections, connections_per_address, channels, streams_per_channel, streams, message_length,
-        faults, takeovers;
+    uint32_t connections, connections_per_address, channels, streams_per_channel, streams,
+        message_length, faults, takeovers;
     uint32_t queue; /* bytes that wait on a PID */
 };
 

@@ -105,8 +105,8 @@ struct simc__emmg {
     struct simc__emmg_channel *channels;
     struct simc__emmg_stream *streams, **streams_end;
     size_t channel_count, stream_count; /* open */
-    size_t waiting;     /* channels that wait */
-    uint64_t settle_ms; /* when some of them may have their answer */
+    size_t waiting;                     /* channels that wait */
+    uint64_t settle_ms;                 /* when some of them may have their answer */
     struct simc__emmg_carrier *carriers;
     struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
     struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSL-1.0
-# Makes the seeds of fuzz_emmg_session, fuzz_emmg_udp and fuzz_mux_emmg: emmg-seeds.pl (no arguments; writes into
-# tests/fuzz/corpus). Run it when the operations of the targets change and commit what it writes.
-# Seeds that a fuzzer found have other names and stay.
+# Makes the seeds of fuzz_emmg_session, fuzz_emmg_udp and fuzz_mux_emmg: emmg-seeds.pl (no
+# arguments; writes into tests/fuzz/corpus). Run it when the operations of the targets change and
+# commit what it writes. Seeds that a fuzzer found have other names and stay.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
@@ -148,7 +148,8 @@ sub op {
 sub steps { return chr(3 | ($_[0] - 1) << 2) }
 # Sections of [table_id, size]; packets of [byte 1, byte 3, byte 4].
 sub sections { my ($how, @each) = @_;
-    return chr(($HOW->{$how} // 0) | $#each) . join '', map { pack 'Cn', $_->[0], $_->[1] - 3 } @each }
+    return chr(($HOW->{$how} // 0) | $#each) . join '', map { pack 'Cn', $_->[0], $_->[1] - 3 }
+        @each }
 sub packets { my ($how, @each) = @_;
     return chr(($HOW->{$how} // 0) | $#each) . join '', map { pack 'C3', @$_ } @each }
 sub raw { return pack('CC', 0x80, length $_[0]) . $_[0] }

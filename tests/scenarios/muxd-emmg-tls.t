@@ -62,7 +62,8 @@ certificate('elsewhere', 'ca', 'DNS:mux.example');
 
 # 200 packets of a stream without any service.
 my $input = scratch('in.ts');
-write_file($input, join '', map { pack 'C n C a*', 0x47, 0x101, 0x10 | $_ & 15, "\0" x 184 } 0 .. 199);
+write_file($input, join '', map { pack 'C n C a*', 0x47, 0x101, 0x10 | $_ & 15, "\0" x 184 }
+    0 .. 199);
 
 sub start {
     my ($name, $tls) = @_;
@@ -126,7 +127,8 @@ subtest 'our EMMG' => sub {
     is(emmg($mux->{port}, '0x12340003', tls('emmg2'))->{status}, 0,
         'and with any of the CA where the entry names none');
     for my $row (
-        [[tls('emmg2')], '0x12340001', qr/0x000e \(unknown client_id value\)/, 'that of another EMMG',
+        [[tls('emmg2')], '0x12340001', qr/0x000e \(unknown client_id value\)/,
+            'that of another EMMG',
             qr/the certificate of this EMMG has not the name that emmg\.clients asks for/],
         [[tls()], '0x12340001', qr/none was sent; configure one that its CA has made/, 'none',
             qr/the peer has sent no certificate, and this side wants one of a CA in its CA file/],
@@ -204,7 +206,8 @@ subtest 'certificates that change' => sub {
     my $other = start('elsewhere', files_of('elsewhere'));
     my $run = emmg($other->{port}, '0x12340003', tls());
     is($run->{status}, 2, 'a certificate that does not name the address of muxd is not accepted');
-    like($run->{err}, qr/does not have the expected IP address among/, 'with a reason') && note($run->{err});
+    like($run->{err}, qr/does not have the expected IP address among/, 'with a reason')
+        && note($run->{err});
     rename scratch("mux.$_"), scratch("elsewhere.$_") for qw(pem key);
     ok($other->{daemon}->reload, 'another certificate in the same files');
     is(emmg($other->{port}, '0x12340003', tls())->{status}, 0,
