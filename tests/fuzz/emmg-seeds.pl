@@ -167,6 +167,9 @@ my $several = join '', map { op('sections', $_ & 1, (sections('', [0x82, 10 + $_
 write_seed('mux_emmg', "several-$_", chr($_) . $several) for 0, 1, 2, 12;
 write_seed('mux_emmg', 'sizes', "\0" . join '', map { op('sections', 0, sections('', [0x82, $_]))
     . steps(1) } 3, 4, 180 .. 187, 366 .. 368, 4095, 4096);
+# Each ends one byte before the end of a packet, where no other can begin.
+write_seed('mux_emmg', 'edges', "\0" . op('sections', 0, sections('', map { [$_, 366] } 0x82
+    .. 0x84)) . op('sections', 0, sections('', [0x82, 30])) . steps(10));
 write_seed('mux_emmg', 'broken', "\0" . join '', map { op('sections', 0, $_) }
     sections('', [0xff, 100]), sections('', [0x82, 100], [0xff, 50]),
     sections('wrong_length', [0x82, 100]), sections('too_many', [0x82, 100]), raw(''),

@@ -88,7 +88,7 @@ static void came(struct list *list, const uint8_t *bytes, size_t size)
     require(false, "what comes out was taken");
 }
 
-static void section_bytes(struct list *list, const uint8_t *bytes, size_t size)
+static void section_bytes(struct list *list, const uint8_t *bytes, size_t size, bool may_begin)
 {
     while (size > 0) {
         if (list->size == 0 && bytes[0] == 0xff) {
@@ -96,6 +96,7 @@ static void section_bytes(struct list *list, const uint8_t *bytes, size_t size)
                 require(bytes[i] == 0xff, "only stuffing follows stuffing");
             return;
         }
+        require(list->size > 0 || may_begin, "sections begin behind a pointer_field");
         size_t wanted = 3;
         if (list->size >= 3)
             wanted = 3u + ((list->section[1] & 0x0fu) << 8 | list->section[2]);
@@ -119,15 +120,15 @@ static void section_packet(struct list *list, const uint8_t *packet)
     require((packet[3] & 0xf0) == 0x10, "packets of sections have a payload and no more");
     if (!(packet[1] & 0x40)) {
         require(list->size > 0, "without a pointer_field a section goes on");
-        section_bytes(list, payload, 184);
+        section_bytes(list, payload, 184, false);
         return;
     }
     size_t pointer = payload[0];
     require(pointer < 183, "the pointer_field points into the packet");
     require((list->size > 0) == (pointer > 0), "what is in front of it is the end of a section");
-    section_bytes(list, payload + 1, pointer);
+    section_bytes(list, payload + 1, pointer, false);
     require(list->size == 0, "the section ends where the pointer_field says");
-    section_bytes(list, payload + 1 + pointer, 183 - pointer);
+    section_bytes(list, payload + 1 + pointer, 183 - pointer, true);
 }
 
 /* PID and continuity_counter are the mux's, all else is what was sent. */
