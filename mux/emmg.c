@@ -201,6 +201,20 @@ static void take_datagram(struct simc__emmg_stream *stream, struct simc_slice da
     simc__emmg_count(stream->channel, SIMC__EMMG_STAT_INSERTED, 0, datagram.size);
 }
 
+/* Notes when what came now did so, for the stream and for the PID. */
+static void note_time(struct simc__emmg_stream *stream, uint64_t now_ms)
+{
+    struct simc__emmg_carrier *carrier = stream->carrier;
+    uint64_t came = simc__emmg_carrier_came(carrier);
+    bool is_noted = simc__emmg_age_extend(&stream->age, came, now_ms);
+    is_noted &= simc__emmg_age_extend(&carrier->age, came, now_ms);
+    if (is_noted)
+        return;
+    uint64_t out = simc__emmg_carrier_out(carrier);
+    simc__emmg_age_add(&stream->age, out, came, now_ms);
+    simc__emmg_age_add(&carrier->age, out, came, now_ms);
+}
+
 /* The message was taken; the next ones wait until it is paid for, and until the queue of the PID
  * has room for the longest one. */
 static void hold(struct simc__emmg_stream *stream, uint64_t now_ms)
@@ -244,8 +258,11 @@ void simc__emmg_take(struct simc__emmg_stream *stream, struct simc_values datagr
         return;
     }
     stream->credit -= cost;
+    uint64_t inserted = stream->inserted;
     while (simc_values_next(&datagrams, &datagram) == 0)
         take_datagram(stream, datagram, now_ms);
+    if (stream->inserted != inserted)
+        note_time(stream, now_ms);
     if (waits)
         hold(stream, now_ms);
 }

@@ -88,6 +88,7 @@ enum simc__emmg_stat {
     SIMC__EMMG_STAT_CHANNELS,
     SIMC__EMMG_STAT_STREAMS,
     SIMC__EMMG_STAT_ALLOCATED,
+    SIMC__EMMG_STAT_QUEUE_AGE, /* of its oldest stream; brought up to date when it is asked for */
     SIMC__EMMG_STAT_MESSAGES,
     SIMC__EMMG_STAT_DATAGRAMS,
     SIMC__EMMG_STAT_RECEIVED,
@@ -122,9 +123,9 @@ extern const struct simc__metric_table simc__emmg_stats, simc__emmg_peer_stats;
 
 /** Brings the sets of all clients up to date; makes those of new ones. By the thread of the
  *  registry, while nothing else calls the server. */
-void simc__emmg_collect(struct simc__emmg *emmg, struct simc__metrics *metrics);
+void simc__emmg_collect(struct simc__emmg *emmg, struct simc__metrics *metrics, uint64_t now_ms);
 
 /** Members of /v1/status: clients with their streams, PIDs with their queues. */
-void simc__emmg_status(struct simc__emmg *emmg, struct simc__json *json);
+void simc__emmg_status(struct simc__emmg *emmg, struct simc__json *json, uint64_t now_ms);
 
 #endif

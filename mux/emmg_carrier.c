@@ -60,6 +60,7 @@ void simc__emmg_carrier_close(struct simc__emmg_carrier *carrier)
     carrier->mux = NULL;
     /* A section whose beginning is gone is none. */
     carrier->waiting -= carrier->section_left;
+    carrier->taken += carrier->section_left;
     if (carrier->section_left)
         memmove(carrier->sections, carrier->sections + carrier->section_left, carrier->waiting);
     carrier->section_left = 0;
@@ -207,8 +208,11 @@ int simc__emmg_carrier_packets(struct simc__emmg_carrier *carrier, struct simc_s
 {
     if (!carrier->mux)
         return SIMC_ENOTFOUND;
-    return simc__mux_source_push(carrier->mux, carrier->source, packets.data,
-                                 packets.size / SIMC_TS_SIZE);
+    int error = simc__mux_source_push(carrier->mux, carrier->source, packets.data,
+                                      packets.size / SIMC_TS_SIZE);
+    if (!error)
+        carrier->taken += packets.size;
+    return error;
 }
 
 size_t simc__emmg_carrier_fill(const struct simc__emmg_carrier *carrier)
@@ -217,6 +221,22 @@ size_t simc__emmg_carrier_fill(const struct simc__emmg_carrier *carrier)
     if (carrier->mux && simc__mux_source_status(carrier->mux, carrier->source, &status))
         status.queued = 0;
     return carrier->waiting + (size_t)status.queued * SIMC_TS_SIZE;
+}
+
+uint64_t simc__emmg_carrier_came(const struct simc__emmg_carrier *carrier)
+{
+    return carrier->taken + carrier->waiting;
+}
+
+/* The packets in the engine may hold less than they could: then some of it is out already. */
+uint64_t simc__emmg_carrier_out(const struct simc__emmg_carrier *carrier)
+{
+    struct simc__mux_source_status status = {0};
+    if (carrier->mux && simc__mux_source_status(carrier->mux, carrier->source, &status))
+        status.queued = 0;
+    uint64_t most =
+        (uint64_t)status.queued * (carrier->form == SIMC_DATAGRAM_PACKETS ? SIMC_TS_SIZE : PAYLOAD);
+    return carrier->taken > most ? carrier->taken - most : 0;
 }
 
 /* ---- from sections to packets ---- */
@@ -294,6 +314,7 @@ bool simc__emmg_carrier_turn(struct simc__emmg_carrier *carrier)
             break;
     }
     carrier->waiting -= at;
+    carrier->taken += at;
     if (at && carrier->waiting)
         memmove(carrier->sections, carrier->sections + at, carrier->waiting);
     return carrier->waiting > 0;

@@ -4,6 +4,7 @@
 #define SIMC__MUX_EMMG_INTERNAL_H
 
 #include "mux/emmg.h"
+#include "mux/emmg_age.h"
 
 enum {
     SIMC__EMMG_NAME_SIZE = 96,
@@ -43,6 +44,8 @@ struct simc__emmg_carrier {
     uint64_t kbitps;   /* the sum of its streams */
     uint8_t *sections; /* those that wait, one behind the other */
     size_t waiting, room;
+    uint64_t taken; /* bytes that have left `sections`, and of packets */
+    struct simc__emmg_age age;
     size_t
         section_left; /* of the section at the front: how much is not sent yet, if it has begun */
 };
@@ -62,6 +65,7 @@ struct simc__emmg_stream {
     uint64_t credit_ms, said_ms;
     uint64_t messages, datagrams, received, inserted, dropped[SIMC__EMMG_DROP_COUNT];
     uint64_t errors, udp_messages;
+    struct simc__emmg_age age; /* of its bytes in the carrier */
     uint16_t last_status;
     char last_error[SIMC__EMMG_WHY_SIZE];
 };
@@ -180,6 +184,9 @@ int simc__emmg_carrier_packets(struct simc__emmg_carrier *carrier,
                                struct simc_slice packets) SIMC_MUST_CHECK;
 /* Bytes that wait in it and in the engine. */
 size_t simc__emmg_carrier_fill(const struct simc__emmg_carrier *carrier);
+/* Bytes that came so far, and those of them that are certainly on air or gone. */
+uint64_t simc__emmg_carrier_came(const struct simc__emmg_carrier *carrier);
+uint64_t simc__emmg_carrier_out(const struct simc__emmg_carrier *carrier);
 /* Moves sections on. @return true: some are left. */
 bool simc__emmg_carrier_turn(struct simc__emmg_carrier *carrier);
 

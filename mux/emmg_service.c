@@ -492,7 +492,7 @@ void simc__emmg_service_status(struct simc__emmg_service *service, struct simc__
         simc__json_end(json);
     }
     simc__json_end(json);
-    simc__emmg_status(service->emmg, json);
+    simc__emmg_status(service->emmg, json, now_ms(service));
 }
 
 void simc__emmg_service_collect(struct simc__emmg_service *service, struct simc__metrics *metrics)
@@ -503,5 +503,5 @@ void simc__emmg_service_collect(struct simc__emmg_service *service, struct simc_
         service->network = NULL;
     if (service->network)
         simc__network_collect(service->network, service->gate);
-    simc__emmg_collect(service->emmg, metrics);
+    simc__emmg_collect(service->emmg, metrics, now_ms(service));
 }

@@ -36,6 +36,9 @@ static const struct simc__metric_row stat_rows[SIMC__EMMG_STAT_COUNT] = {
     {.name = "mux_emmg_allocated_kbitps",
      .type = SIMC__METRIC_GAUGE,
      .help = "Bandwidth allocated to the streams, kbit/s on air"},
+    {.name = "mux_emmg_queue_age_ms",
+     .type = SIMC__METRIC_GAUGE,
+     .help = "Milliseconds that the oldest datagram has been waiting, of all streams"},
     {.name = "mux_emmg_messages_total",
      .type = SIMC__METRIC_COUNTER,
      .help = "data_provision messages of open streams"},
@@ -157,7 +160,24 @@ static void collect_client(struct simc__emmg *emmg, struct simc__emmg_client *cl
         store(client->stats, stat_rows, SIMC__EMMG_STAT_COUNT, client->figures);
 }
 
-void simc__emmg_collect(struct simc__emmg *emmg, struct simc__metrics *metrics)
+static uint64_t age_ms(struct simc__emmg_stream *stream, uint64_t now_ms)
+{
+    return simc__emmg_age_ms(&stream->age, simc__emmg_carrier_out(stream->carrier), now_ms);
+}
+
+static void collect_ages(struct simc__emmg *emmg, uint64_t now_ms)
+{
+    for (struct simc__emmg_client *client = emmg->clients; client; client = client->next)
+        client->figures[SIMC__EMMG_STAT_QUEUE_AGE][0] = 0;
+    for (struct simc__emmg_stream *stream = emmg->streams; stream; stream = stream->next) {
+        struct simc__emmg_client *client = stream->channel->client;
+        uint64_t old_ms = age_ms(stream, now_ms);
+        if (client && client->figures[SIMC__EMMG_STAT_QUEUE_AGE][0] < old_ms)
+            client->figures[SIMC__EMMG_STAT_QUEUE_AGE][0] = old_ms;
+    }
+}
+
+void simc__emmg_collect(struct simc__emmg *emmg, struct simc__metrics *metrics, uint64_t now_ms)
 {
     emmg->metrics = metrics;
     free_clients(emmg, &emmg->old_clients);
@@ -165,13 +185,14 @@ void simc__emmg_collect(struct simc__emmg *emmg, struct simc__metrics *metrics)
         emmg->stats = NULL;
     if (emmg->stats)
         store(emmg->stats, peer_stat_rows, SIMC__EMMG_PEER_STAT_COUNT, emmg->figures);
+    collect_ages(emmg, now_ms);
     for (struct simc__emmg_client *client = emmg->clients; client; client = client->next)
         collect_client(emmg, client);
 }
 
 /* ---- /v1/status ---- */
 
-static void put_stream(const struct simc__emmg_stream *stream, struct simc__json *json)
+static void put_stream(struct simc__emmg_stream *stream, struct simc__json *json, uint64_t now_ms)
 {
     simc__json_object(json, NULL);
     simc__json_uint(json, "data_stream_id", stream->stream_id);
@@ -191,6 +212,7 @@ static void put_stream(const struct simc__emmg_stream *stream, struct simc__json
                       stream->messages ? stream->datagrams * 100 / stream->messages : 0, 100);
     simc__json_uint(json, "received_bytes", stream->received);
     simc__json_uint(json, "inserted_bytes", stream->inserted);
+    simc__json_uint(json, "queue_age_ms", age_ms(stream, now_ms));
     simc__json_object(json, "dropped_bytes");
     for (unsigned i = 0; i < SIMC__EMMG_DROP_COUNT; i++)
         simc__json_uint(json, drop_words[i], stream->dropped[i]);
@@ -200,7 +222,8 @@ static void put_stream(const struct simc__emmg_stream *stream, struct simc__json
     simc__json_end(json);
 }
 
-static void put_channel(const struct simc__emmg_channel *channel, struct simc__json *json)
+static void put_channel(const struct simc__emmg_channel *channel, struct simc__json *json,
+                        uint64_t now_ms)
 {
     simc__json_object(json, NULL);
     simc__json_text(json, "peer", channel->address);
@@ -213,15 +236,15 @@ static void put_channel(const struct simc__emmg_channel *channel, struct simc__j
     simc__json_bool(json, "waits_for_old_channel", channel->wait != SIMC__EMMG_WAITS_NOT);
     simc__json_text(json, "last_error", channel->last_error[0] ? channel->last_error : NULL);
     simc__json_array(json, "streams");
-    for (const struct simc__emmg_stream *stream = channel->emmg->streams; stream;
-         stream = stream->next)
+    for (struct simc__emmg_stream *stream = channel->emmg->streams; stream; stream = stream->next)
         if (stream->channel == channel)
-            put_stream(stream, json);
+            put_stream(stream, json, now_ms);
     simc__json_end(json);
     simc__json_end(json);
 }
 
-static void put_carrier(const struct simc__emmg_carrier *carrier, struct simc__json *json)
+static void put_carrier(struct simc__emmg_carrier *carrier, struct simc__json *json,
+                        uint64_t now_ms)
 {
     struct simc__mux_source_status status = {0};
     if (carrier->mux && simc__mux_source_status(carrier->mux, carrier->source, &status))
@@ -238,21 +261,22 @@ static void put_carrier(const struct simc__emmg_carrier *carrier, struct simc__j
         simc__json_uint(json, "queue_delay_ms", fill * 8 / carrier->kbitps);
     else
         simc__json_null(json, "queue_delay_ms");
+    simc__json_uint(json, "queue_age_ms",
+                    simc__emmg_age_ms(&carrier->age, simc__emmg_carrier_out(carrier), now_ms));
     simc__json_uint(json, "packets_sent", status.sent);
     simc__json_uint(json, "packets_late", status.late);
     simc__json_end(json);
 }
 
-void simc__emmg_status(struct simc__emmg *emmg, struct simc__json *json)
+void simc__emmg_status(struct simc__emmg *emmg, struct simc__json *json, uint64_t now_ms)
 {
     simc__json_array(json, "channels");
     for (const struct simc__emmg_channel *channel = emmg->channels; channel;
          channel = channel->next)
-        put_channel(channel, json);
+        put_channel(channel, json, now_ms);
     simc__json_end(json);
     simc__json_array(json, "pids");
-    for (const struct simc__emmg_carrier *carrier = emmg->carriers; carrier;
-         carrier = carrier->next)
-        put_carrier(carrier, json);
+    for (struct simc__emmg_carrier *carrier = emmg->carriers; carrier; carrier = carrier->next)
+        put_carrier(carrier, json, now_ms);
     simc__json_end(json);
 }

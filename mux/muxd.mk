@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += libsimc-mux-emmg.la
 libsimc_mux_emmg_la_SOURCES = \
 	%D%/emmg.c \
 	%D%/emmg.h \
+	%D%/emmg_age.c \
+	%D%/emmg_age.h \
 	%D%/emmg_carrier.c \
 	%D%/emmg_channel.c \
 	%D%/emmg_internal.h \

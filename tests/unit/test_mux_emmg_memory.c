@@ -167,11 +167,11 @@ static void look(struct life *life)
     size_t fault_at;
     simc__json_init(&json, &out);
     simc__json_object(&json, NULL);
-    simc__emmg_status(life->emmg, &json);
+    simc__emmg_status(life->emmg, &json, life->now_ms);
     simc__json_end(&json);
     ck_assert_int_eq(simc__json_finish(&json), 0);
     ck_assert(unit_json_is_valid(simc_slice(text, out.at), &fault_at));
-    simc__emmg_collect(life->emmg, life->metrics);
+    simc__emmg_collect(life->emmg, life->metrics, life->now_ms);
     out = simc_writer(text, sizeof text);
     simc__metrics_put(&out, life->metrics);
 }

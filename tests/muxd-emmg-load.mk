@@ -1,0 +1,4 @@
+# Tests of muxd's EMMG server under load. Its parts are in the lists of muxd.mk.
+if HAVE_CHECK
+unit_tests_SOURCES += %D%/unit/test_mux_emmg_age.c
+endif
