@@ -26,19 +26,6 @@ const struct simc__emmg_client_conf *simc__emmg_client_conf(const struct simc__e
 
 /* ---- bandwidth ---- */
 
-/* What streams that were opened before this one have of the same client, or multiplex. */
-static uint64_t taken_before(const struct simc__emmg *emmg, const struct simc__emmg_stream *stream,
-                             bool of_client)
-{
-    uint64_t taken = 0;
-    for (const struct simc__emmg_stream *other = emmg->streams; other != stream;
-         other = other->next)
-        if (of_client ? other->channel->client_id == stream->channel->client_id
-                      : strcmp(other->carrier->multiplex, stream->carrier->multiplex) == 0)
-            taken += other->allocated_kbitps;
-    return taken;
-}
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -50,23 +37,28 @@ static uint64_t left_of(uint64_t all, uint64_t taken)
 }
 
 /* A share is counted anew with the next message: what was saved under the old one is kept up to
- * the burst of the new one. */
-static void share_out(struct simc__emmg *emmg, struct simc__emmg_stream *stream)
+ * the burst of the new one. Streams that were opened before this one have theirs already. */
+static void share_out(const struct simc__emmg *emmg, struct simc__emmg_stream *stream)
 {
-    const struct simc__emmg_client_conf *client =
-        simc__emmg_client_conf(emmg, stream->channel->client_id);
+    struct simc__emmg_share *of_client = stream->carrier->of_client;
+    struct simc__emmg_share *of_multiplex = stream->carrier->of_multiplex;
+    const struct simc__emmg_client_conf *client = of_client->conf;
     uint64_t wanted = stream->has_asked ? stream->wanted_kbitps
                       : client          ? client->default_bandwidth_kbitps
                                         : 0;
     uint64_t share =
-        client ? least(wanted, left_of(client->bandwidth_kbitps, taken_before(emmg, stream, true)))
-               : 0;
-    share = least(share, left_of(emmg->conf->bandwidth_kbitps, taken_before(emmg, stream, false)));
+        client ? least(wanted, left_of(client->bandwidth_kbitps, of_client->taken_kbitps)) : 0;
+    share = least(share, left_of(emmg->conf->bandwidth_kbitps, of_multiplex->taken_kbitps));
     stream->allocated_kbitps = (uint32_t)least(share, UINT16_MAX);
+    of_client->taken_kbitps += stream->allocated_kbitps;
+    of_multiplex->taken_kbitps += stream->allocated_kbitps;
 }
 
+/* It takes one look at each stream: there may be thousands, and it is called for each of them. */
 void simc__emmg_allocate(struct simc__emmg *emmg, const struct simc__emmg_stream *but)
 {
+    for (struct simc__emmg_share *share = emmg->shares; share; share = share->next)
+        share->taken_kbitps = 0;
     for (struct simc__emmg_carrier *carrier = emmg->carriers; carrier; carrier = carrier->next)
         if (carrier->users)
             carrier->kbitps = 0;
@@ -384,6 +376,8 @@ static void find_engine(struct simc__emmg *emmg, struct simc__emmg_carrier *carr
 void simc__emmg_change(struct simc__emmg *emmg, const struct simc__emmg_conf *conf, uint64_t now_ms)
 {
     emmg->conf = conf;
+    for (struct simc__emmg_share *share = emmg->shares; share; share = share->next)
+        share->conf = share->is_client ? simc__emmg_client_conf(emmg, share->client_id) : NULL;
     for (struct simc__emmg_carrier *carrier = emmg->carriers; carrier; carrier = carrier->next)
         find_engine(emmg, carrier);
     simc__emmg_allocate(emmg, NULL);

@@ -111,6 +111,41 @@ static bool describe(const struct simc__emmg_client_conf *conf,
     return own || !conf->only_these;
 }
 
+/* @return the one that it wants, made if there is none; NULL: no memory. */
+static struct simc__emmg_share *share_get(struct simc__emmg *emmg, bool is_client,
+                                          const struct simc__emmg_carrier *wanted)
+{
+    struct simc__emmg_share *share = emmg->shares;
+    while (share && (share->is_client != is_client ||
+                     (is_client ? share->client_id != wanted->client_id
+                                : strcmp(share->multiplex, wanted->multiplex) != 0)))
+        share = share->next;
+    if (!share) {
+        share = simc_calloc(1, sizeof *share);
+        if (!share)
+            return NULL;
+        share->is_client = is_client;
+        share->client_id = wanted->client_id;
+        memcpy(share->multiplex, wanted->multiplex, sizeof share->multiplex);
+        share->conf = is_client ? simc__emmg_client_conf(emmg, wanted->client_id) : NULL;
+        share->next = emmg->shares;
+        emmg->shares = share;
+    }
+    share->users++;
+    return share;
+}
+
+static void share_put(struct simc__emmg *emmg, struct simc__emmg_share *share)
+{
+    struct simc__emmg_share **at = &emmg->shares;
+    if (!share || --share->users > 0)
+        return;
+    while (*at != share)
+        at = &(*at)->next;
+    *at = share->next;
+    simc_free(share);
+}
+
 static struct simc__emmg_carrier *make(struct simc__emmg *emmg,
                                        const struct simc__emmg_carrier *wanted)
 {
@@ -120,7 +155,12 @@ static struct simc__emmg_carrier *make(struct simc__emmg *emmg,
     *made = *wanted;
     made->room = emmg->conf->limits.queue;
     made->sections = simc_alloc(made->room);
-    if (!made->sections) {
+    made->of_client = share_get(emmg, true, wanted);
+    made->of_multiplex = share_get(emmg, false, wanted);
+    if (!made->sections || !made->of_client || !made->of_multiplex) {
+        share_put(emmg, made->of_client);
+        share_put(emmg, made->of_multiplex);
+        simc_free(made->sections);
         simc_free(made);
         return NULL;
     }
@@ -136,6 +176,8 @@ void simc__emmg_carrier_free(struct simc__emmg *emmg, struct simc__emmg_carrier 
         at = &(*at)->next;
     *at = carrier->next;
     simc__emmg_carrier_close(carrier);
+    share_put(emmg, carrier->of_client);
+    share_put(emmg, carrier->of_multiplex);
     simc_free(carrier->sections);
     simc_free(carrier);
 }

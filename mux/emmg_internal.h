@@ -25,6 +25,17 @@ struct simc__emmg_client {
     struct simc__metric_set *stats; /* NULL: not collected yet, or there are too many */
 };
 
+/* What the streams of a client, or of a multiplex, have together. */
+struct simc__emmg_share {
+    struct simc__emmg_share *next;
+    uint32_t users; /* carriers */
+    bool is_client;
+    uint32_t client_id;                        /* is_client */
+    char multiplex[SIMC__MUX_NAME_SIZE];       /* otherwise; "": the first one */
+    const struct simc__emmg_client_conf *conf; /* is_client; NULL: not listed any more */
+    uint64_t taken_kbitps;
+};
+
 /* The way to a PID: one queue, one source of the engine. */
 struct simc__emmg_carrier {
     struct simc__emmg_carrier *next;
@@ -35,6 +46,7 @@ struct simc__emmg_carrier {
     uint16_t data_id; /* is_own */
     uint8_t form;     /* section_TSpkt_flag */
     uint16_t wanted_pid, pid;
+    struct simc__emmg_share *of_client, *of_multiplex;
     uint8_t priority;
     bool is_in_cat;
     struct simc__mux *mux; /* NULL: there is none now */
@@ -112,6 +124,7 @@ struct simc__emmg {
     size_t waiting;                     /* channels that wait */
     uint64_t settle_ms;                 /* when some of them may have their answer */
     struct simc__emmg_carrier *carriers;
+    struct simc__emmg_share *shares;
     struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
     struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */
     uint64_t turn_ms;                                      /* of the carriers */
