@@ -2,3 +2,7 @@
 if HAVE_CHECK
 unit_tests_SOURCES += %D%/unit/test_mux_emmg_age.c
 endif
+
+if WITH_CLI
+scenarios += %D%/scenarios/muxd-emmg-load.t
+endif
