@@ -8,11 +8,11 @@
 
 enum {
     SIMC__EMMG_NAME_SIZE = 96,
-    SIMC__EMMG_STATUSES = 23,         /* values of the label `status` */
-    SIMC__EMMG_CARRIER_TURN_MS = 10,  /* how often sections are moved on */
-    SIMC__EMMG_CARRIER_AHEAD_MS = 25, /* how much of them the engine has at most */
-    SIMC__EMMG_SAY_MS = 1000,         /* between two errors 0x000F of a stream */
-    SIMC__EMMG_LINGER_MS = 10000,     /* for the data of streams that have been closed */
+    SIMC__EMMG_STATUSES = 23,          /* values of the label `status` */
+    SIMC__EMMG_CARRIER_TURN_MS = 10,   /* how often sections are moved on */
+    SIMC__EMMG_CARRIER_AHEAD_MS = 250, /* of them in the engine: the program may be late so much */
+    SIMC__EMMG_SAY_MS = 1000,          /* between two errors 0x000F of a stream */
+    SIMC__EMMG_LINGER_MS = 10000,      /* for the data of streams that have been closed */
     SIMC__EMMG_BYTES_PER_KBIT = 125,
 };
 

@@ -36,7 +36,7 @@ my $WINDOW_S = $small ? 4 : 10;
 my $CHANNELS = $small ? 8 : 63;
 my $STREAMS = 16;
 my $RATE = $small ? 2000 : 20000; # kbit/s of what is to be much
-my $TSHARK_PACKETS = 40_000;
+my $TSHARK_PACKETS = 30_000;
 
 my $input = write_file(scratch('in.ts'), service_stream(2, 1_000_000));
 my $words = write_file(scratch('words.txt'), "00112233445566778899aabbccddeeff\n");
@@ -359,20 +359,20 @@ subtest 'sections and packets come out as they went in' => sub {
 END
     my (%seen, %told, %client);
     my @many = ('0x20000001', qw(--type private --channels), $CHANNELS, '--streams', $STREAMS);
-    my ($part_s, $each) = ($small ? 2 : 4, int $RATE / ($CHANNELS * $STREAMS));
+    my ($part_s, $each) = ($small ? 2 : 3, int $RATE / ($CHANNELS * $STREAMS));
     my @file = ('--file', $emm_file, qw(--loops 0 --per-message 8));
     my @packet_file = ('--packets', '--file', $packet_file, qw(--loops 0));
     # More than it may: then only TCP slows it down, and its queue is never empty.
     my @more = ('--ignore-allocation', '--bandwidth', int $RATE * 1.1);
-    my $ends = $WINDOW_S + 2.5;
+    my $fast_s = $WINDOW_S + 1;
     my $began = time;
-    my $slow_s = int $ends + 2;
+    my $slow_s = $fast_s + 2;
     $client{slow} = emmg($mux, '0x12340011', '--bandwidth', 1, '--pattern', 60, '--for', $slow_s);
     $client{slow_packets} = emmg($mux, '0x12340012', @packet_file, '--bandwidth', 1, '--for',
         $slow_s);
-    $client{fast} = emmg($mux, '0x12340001', @file, @more, '--for', int $ends);
+    $client{fast} = emmg($mux, '0x12340001', @file, @more, '--for', $fast_s);
     $client{many_slow} = emmg($mux, @many, '--bandwidth', 1, '--pattern', 60, '--for',
-        int $ends - 2);
+        $fast_s - 2);
     my @many_pids;
     ok(wait_until(sub { @many_pids = pids_of($mux, '0x20000001', 1);
         @many_pids == $CHANNELS * $STREAMS }), @many_pids . ' streams are open');
@@ -414,7 +414,7 @@ END
 
     $began = time;
     my (%sections, %packets, %at);
-    my $from_pattern = from_pattern($seen{many} = {}, 200, 8);
+    my $from_pattern = from_pattern($seen{many} = {}, 200, 16);
     my $from_slow_pattern = from_pattern($seen{many_slow} = {}, 60, 1);
     # PIDs are used again: the number of a stream tells whose a section is.
     $sections{$_} = sub { length $_[0] == 60 ? $from_slow_pattern->(@_) : $from_pattern->(@_) }
