@@ -323,6 +323,13 @@ void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
     emmg->turn_ms = is_left ? now_ms + SIMC__EMMG_CARRIER_TURN_MS : SIMC_DEADLINE_NONE;
 }
 
+void simc__emmg_fill(struct simc__emmg *emmg, const struct simc__mux *mux)
+{
+    for (struct simc__emmg_carrier *carrier = emmg->carriers; carrier; carrier = carrier->next)
+        if (carrier->waiting && carrier->mux == mux)
+            simc__emmg_carrier_turn(carrier);
+}
+
 uint64_t simc__emmg_deadline_ms(const struct simc__emmg *emmg)
 {
     uint64_t deadline = simc_deadline_first(emmg->turn_ms, emmg->settle_ms);

@@ -59,6 +59,9 @@ void simc__emmg_mux_gone(struct simc__emmg *emmg, const struct simc__mux *mux);
 
 /** Moves what waits, and goes on with channels that wait for their bandwidth. */
 void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms);
+/** Moves what waits for an engine. While an engine makes up for a time in which the program did
+ *  not get to run: so the pace of the data is kept. */
+void simc__emmg_fill(struct simc__emmg *emmg, const struct simc__mux *mux);
 /** When simc__emmg_run() is to be called, or SIMC_DEADLINE_NONE. */
 uint64_t simc__emmg_deadline_ms(const struct simc__emmg *emmg);
 

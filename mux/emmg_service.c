@@ -432,6 +432,11 @@ void simc__emmg_service_change(struct simc__emmg_service *service,
     arm(service);
 }
 
+void simc__emmg_service_fill(struct simc__emmg_service *service, const struct simc__mux *mux)
+{
+    simc__emmg_fill(service->emmg, mux);
+}
+
 void simc__emmg_service_mux_gone(struct simc__emmg_service *service, const struct simc__mux *mux)
 {
     simc__emmg_mux_gone(service->emmg, mux);

@@ -42,6 +42,8 @@ void simc__emmg_service_change(struct simc__emmg_service *service,
 void simc__emmg_service_restore(struct simc__emmg_service *service);
 /** The engine will be freed. */
 void simc__emmg_service_mux_gone(struct simc__emmg_service *service, const struct simc__mux *mux);
+/** Gives an engine what waits for it: simc__emmg_fill(). */
+void simc__emmg_service_fill(struct simc__emmg_service *service, const struct simc__mux *mux);
 /** Listens no more, and closes the connections behind what is to be sent. */
 void simc__emmg_service_drain(struct simc__emmg_service *service);
 

@@ -12,7 +12,8 @@
 #include "tsio/tsio.h"
 
 enum {
-    PUMP_MS = 5, /* live: how often the engine runs; its lead is at least as long */
+    PUMP_MS = 5,    /* live: how often the engine runs; its lead is at least as long */
+    REFILL_MS = 50, /* how much it makes up for at most, before it is given more */
     GROUP = SIMC__TSIO_DATAGRAM_PACKETS,
     BLOCK_PACKETS = 512, /* the engine's, by default */
     NS_PER_MS = 1000000,
@@ -396,9 +397,24 @@ static void wait_for(struct simc__muxd_multiplex *multiplex, const struct simc__
     }
 }
 
+/* An engine that makes up for a time in which the program did not get to run needs more than what
+ * was put there before. */
+static void refill(struct simc__muxd_multiplex *multiplex, const struct simc__mux_block *block,
+                   uint64_t *filled_tick)
+{
+    uint64_t tick = block->ticks[block->count - 1];
+    if (*filled_tick == 0)
+        *filled_tick = block->ticks[0];
+    if (!multiplex->fill || tick - *filled_tick < (uint64_t)REFILL_MS * SIMC__MUX_TICKS_PER_MS)
+        return;
+    multiplex->fill(multiplex->fill_context, multiplex->mux);
+    *filled_tick = tick;
+}
+
 static void run(struct simc__muxd_multiplex *multiplex)
 {
     struct simc__mux_block block;
+    uint64_t filled_tick = 0;
     int error = 0;
     while (!multiplex->is_stopped) {
         multiplex->is_waiting_for_output = multiplex->is_title && !outputs_have_room(multiplex);
@@ -409,6 +425,7 @@ static void run(struct simc__muxd_multiplex *multiplex)
             break;
         multiplex->progress_ms = simc_uv_loop_now_ms(multiplex->loop);
         send_block(multiplex, &block);
+        refill(multiplex, &block, &filled_tick);
     }
     if (error && error != SIMC_EAGAIN)
         simc__muxd_multiplex_fail(multiplex, "the engine failed: %s", simc_error_text(error));
@@ -571,6 +588,8 @@ int simc__muxd_multiplex_new(const struct simc__muxd_multiplex_settings *setting
     made->tls = settings->tls;
     made->ended = settings->ended;
     made->ended_context = settings->ended_context;
+    made->fill = settings->fill;
+    made->fill_context = settings->fill_context;
     made->is_title = settings->conf->mode == SIMC__MUXD_TITLE;
     made->input_size = size_of_inputs(settings->conf);
     made->progress_ms = simc_uv_loop_now_ms(made->loop);

@@ -58,6 +58,8 @@ struct simc__muxd_multiplex {
     void *ended_context;
 
     struct simc__mux *mux;
+    void (*fill)(void *context, struct simc__mux *mux); /* NULL: there is nothing elsewhere */
+    void *fill_context;
     uint64_t timeline_id;
     struct simc__muxd_feed *feeds[SIMC__MUX_INPUTS_MAX];
     struct simc__muxd_send *sends[SIMC__MUXD_OUTPUTS_MAX];
@@ -102,6 +104,9 @@ struct simc__muxd_multiplex_settings {
     struct simc_uv_tls *tls;
     void (*ended)(void *context);
     void *ended_context;
+    /* While an engine makes up for time: gives it what waits for it elsewhere. May be NULL. */
+    void (*fill)(void *context, struct simc__mux *mux);
+    void *fill_context;
 };
 
 /** Starts. Call it in the thread of the loop, or while that stands still; likewise the others.

@@ -168,6 +168,14 @@ static void draw_progress(uv_timer_t *timer)
 
 /* ---- threads ---- */
 
+/* EMMs that wait for an engine. */
+static void fill(void *context, struct simc__mux *mux)
+{
+    struct service *service = context;
+    if (service->emmg)
+        simc__emmg_service_fill(service->emmg, mux);
+}
+
 static int make_multiplex(struct service *service, const struct simc__muxd_conf *conf, size_t index,
                           struct place *place, char why[SIMC__MUXD_WHY_SIZE])
 {
@@ -181,6 +189,8 @@ static int make_multiplex(struct service *service, const struct simc__muxd_conf 
         .tls = service->tls,
         .ended = ended,
         .ended_context = service,
+        .fill = fill,
+        .fill_context = service,
     };
     place->thread = index % service->thread_count;
     why[0] = '\0';
