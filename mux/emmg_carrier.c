@@ -53,16 +53,22 @@ int simc__emmg_carrier_open(struct simc__emmg *emmg, struct simc__emmg_carrier *
     return 0;
 }
 
+static void leave(struct simc__emmg_carrier *carrier, size_t size)
+{
+    carrier->first += size;
+    carrier->waiting -= size;
+    carrier->taken += size;
+    if (carrier->waiting == 0)
+        carrier->first = 0;
+}
+
 void simc__emmg_carrier_close(struct simc__emmg_carrier *carrier)
 {
     if (carrier->mux)
         simc__mux_source_remove(carrier->mux, carrier->source);
     carrier->mux = NULL;
     /* A section whose beginning is gone is none. */
-    carrier->waiting -= carrier->section_left;
-    carrier->taken += carrier->section_left;
-    if (carrier->section_left)
-        memmove(carrier->sections, carrier->sections + carrier->section_left, carrier->waiting);
+    leave(carrier, carrier->section_left);
     carrier->section_left = 0;
 }
 
@@ -241,7 +247,11 @@ int simc__emmg_carrier_section(struct simc__emmg_carrier *carrier, struct simc_s
         return SIMC_ENOTFOUND;
     if (section.size > carrier->room - carrier->waiting)
         return SIMC_EFULL;
-    memcpy(carrier->sections + carrier->waiting, section.data, section.size);
+    if (section.size > carrier->room - carrier->first - carrier->waiting) {
+        memmove(carrier->sections, carrier->sections + carrier->first, carrier->waiting);
+        carrier->first = 0;
+    }
+    memcpy(carrier->sections + carrier->first + carrier->waiting, section.data, section.size);
     carrier->waiting += section.size;
     return 0;
 }
@@ -292,7 +302,7 @@ static size_t section_size(const uint8_t *section)
 static void pass(struct simc__emmg_carrier *carrier, size_t at, size_t size)
 {
     size_t left = carrier->section_left;
-    for (; size > left; left = section_size(carrier->sections + at)) {
+    for (; size > left; left = section_size(carrier->sections + carrier->first + at)) {
         size -= left;
         at += left;
     }
@@ -320,7 +330,7 @@ static size_t make_packet(struct simc__emmg_carrier *carrier, size_t at, bool ma
     packet[3] = 0x10;
     if (starts)
         packet[4] = (uint8_t)left;
-    memcpy(packet + SIMC_TS_SIZE - room, carrier->sections + at, size);
+    memcpy(packet + SIMC_TS_SIZE - room, carrier->sections + carrier->first + at, size);
     pass(carrier, at, size);
     return size;
 }
@@ -355,9 +365,6 @@ bool simc__emmg_carrier_turn(struct simc__emmg_carrier *carrier)
         if (count && simc__mux_source_push(carrier->mux, carrier->source, packets, count))
             break;
     }
-    carrier->waiting -= at;
-    carrier->taken += at;
-    if (at && carrier->waiting)
-        memmove(carrier->sections, carrier->sections + at, carrier->waiting);
+    leave(carrier, at);
     return carrier->waiting > 0;
 }

@@ -55,8 +55,8 @@ struct simc__emmg_carrier {
     uint64_t gone_ms;  /* without users: when it is released, even if something still waits */
     uint64_t kbitps;   /* the sum of its streams */
     uint8_t *sections; /* those that wait, one behind the other */
-    size_t waiting, room;
-    uint64_t taken; /* bytes that have left `sections`, and of packets */
+    size_t first, waiting, room; /* bytes: where they begin, how many, how many at most */
+    uint64_t taken;              /* bytes that have left `sections`, and of packets */
     struct simc__emmg_age age;
     size_t
         section_left; /* of the section at the front: how much is not sent yet, if it has begun */
