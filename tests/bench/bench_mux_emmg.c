@@ -2,6 +2,7 @@
 /* What EMMs cost in muxd on one core, from the bytes of TCP to the packets of the output, in
  * memory: the session, the server with its bandwidth and queues, and the engine with all that it
  * makes besides. `make bench` runs it. It prints figures and judges nothing. */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,25 @@ enum {
     DATAGRAM = 100,
     CLIENT = 0x12340001,
     KBITPS = 60000,
+    QUEUE = 1 << 20,
+    QUEUE_DEFAULT = 256 << 10, /* of muxd */
+    MANY = 1000,
 };
+
+static size_t held; /* bytes */
+
+static void *counting_resize(void *context, void *pointer, size_t size)
+{
+    (void)context;
+    held -= pointer ? malloc_usable_size(pointer) : 0;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    pointer = realloc(pointer, size);
+    held += pointer ? malloc_usable_size(pointer) : 0;
+    return pointer;
+}
 
 struct path {
     struct simc__emmg_conf conf;
@@ -96,7 +115,17 @@ static void make_bytes(struct path *path)
     }
 }
 
-static void start(struct path *path)
+static void open_streams(struct path *path, uint16_t first, unsigned count, uint8_t type)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint16_t id = (uint16_t)(first + i);
+        must(simc_emmg_stream_open(path->session, id, id, type, path->now_ms) == 0, "no stream");
+        talk(path);
+    }
+    must(simc_session_stream_count(path->session) == first + count, "not all streams are open");
+}
+
+static void start(struct path *path, unsigned streams, uint32_t queue)
 {
     static uint8_t versions[] = {3};
     static const struct simc__mux_input_config input = {.name = "in", .delay_ms = 200};
@@ -111,7 +140,8 @@ static void start(struct path *path)
                                             .inputs = &input};
     const struct simc__emmg_environment environment = {
         .context = path, .find = find, .flush = flush};
-    const struct simc_emmg_settings settings = {.client_id = CLIENT, .data_channel_id = 1};
+    const struct simc_emmg_settings settings = {
+        .common.stream_limit = streams, .client_id = CLIENT, .data_channel_id = 1};
     const struct simc__emmg_peer peer = {.address = "192.0.2.1:40000"};
     char why[SIMC__MUX_TEXT_SIZE];
     path->client = (struct simc__emmg_client_conf){.bandwidth_kbitps = 1000000,
@@ -123,11 +153,11 @@ static void start(struct path *path)
                                  .burst_ms = 1000,
                                  .clients = &path->client,
                                  .clients_count = 1,
-                                 .limits = {.streams_per_channel = STREAMS,
-                                            .streams = STREAMS,
+                                 .limits = {.streams_per_channel = streams,
+                                            .streams = streams,
                                             .message_length = 65535,
                                             .faults = 32,
-                                            .queue = 1 << 20},
+                                            .queue = queue},
                                  .timers = {.setup_ms = 30000, .close_ms = 1000, .test_ms = 5000}};
     path->now_ms = 1000;
     must(simc__mux_new(&config, &path->mux, why) == 0, "no engine");
@@ -137,11 +167,16 @@ static void start(struct path *path)
     must(simc_emmg_session_new(&settings, path->now_ms, &path->session) == 0, "no session");
     run_engine(path);
     talk(path);
-    for (uint16_t i = 0; i < STREAMS; i++)
-        must(simc_emmg_stream_open(path->session, i, i, SIMC_DATA_TYPE_PRIVATE, path->now_ms) == 0,
-             "no stream");
-    talk(path);
-    make_bytes(path);
+}
+
+static void stop(struct path *path)
+{
+    free(path->bytes);
+    simc__emmg_channel_free(path->channel, "the end", path->now_ms);
+    simc_session_free(path->session);
+    simc__emmg_free(path->emmg);
+    simc__mux_free(path->mux);
+    *path = (struct path){0};
 }
 
 /* Each operation is a datagram; time passes with them. */
@@ -171,11 +206,27 @@ static uint64_t idle(void *context, uint64_t count)
     return path->packets;
 }
 
+/* What the MUX holds for each of many streams; the EMMG's side is left out. */
+static void report_memory(struct path *path, const char *name, uint8_t type)
+{
+    start(path, MANY + 1, QUEUE_DEFAULT);
+    open_streams(path, 0, 1, type);
+    size_t before = held - simc_session_memory(path->session);
+    open_streams(path, 1, MANY, type);
+    size_t bytes = (held - simc_session_memory(path->session) - before) / MANY;
+    printf("  %-60s %8zu bytes\n", name, bytes);
+    stop(path);
+}
+
 int main(void)
 {
     static struct path path;
+    const struct simc_allocator counting = {counting_resize, NULL};
+    simc_allocator_set(&counting);
     bench_head("muxd: EMMs of 100 bytes from TCP to TS, 7 in a message, 12 PIDs, per datagram");
-    start(&path);
+    start(&path, STREAMS, QUEUE);
+    open_streams(&path, 0, STREAMS, SIMC_DATA_TYPE_PRIVATE);
+    make_bytes(&path);
     double all_ns = bench_ns(receive, &path);
     struct simc__mux_status status;
     simc__mux_status(path.mux, &status);
@@ -187,10 +238,10 @@ int main(void)
            1e9 / all_ns);
     printf("  %-60s %8.1f ns  %8.0f /s\n", "the same without what the engine needs alone",
            all_ns - idle_ns, 1e9 / (all_ns - idle_ns));
-    free(path.bytes);
-    simc__emmg_channel_free(path.channel, "the end", path.now_ms);
-    simc_session_free(path.session);
-    simc__emmg_free(path.emmg);
-    simc__mux_free(path.mux);
+    stop(&path);
+    bench_head("muxd: memory of a stream of EMMs or private data");
+    report_memory(&path, "one that shares its PID", SIMC_DATA_TYPE_EMM);
+    report_memory(&path, "one with a PID of its own: two queues of 256 KiB in it",
+                  SIMC_DATA_TYPE_PRIVATE);
     return 0;
 }
