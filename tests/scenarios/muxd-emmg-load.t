@@ -298,7 +298,7 @@ sub tshark_agrees {
     is($good, scalar @crcs, "$name: nor a wrong CRC");
     my $wrong = grep { hex $crcs[$_] != unpack 'N', substr $emms[$_ % @emms], -4 } 0 .. $#crcs;
     is($wrong, 0, "$name: its " . @crcs . ' sections are those that were sent, in their order');
-    cmp_ok(scalar @crcs, '>', 1000, "$name: they are many");
+    cmp_ok(scalar @crcs, '>', $small ? 100 : 1000, "$name: they are many");
     return;
 }
 
