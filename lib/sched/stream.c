@@ -277,7 +277,9 @@ static bool fits(const struct simc__sched *sched, const struct simc__sched_strea
     if (sched->state != SIMC__SCHED_RUNNING)
         return true;
     uint64_t wait_ticks = simc__sched_wait_ticks(sched, stream->reply_time_ms);
-    uint64_t answer = sched->now_tick + wait_ticks + (stream->is_asking ? wait_ticks : 0);
+    /* The question that is open is asked anew, and priming takes as many as are missing. */
+    uint64_t again = sched->now_tick + wait_ticks + (stream->is_asking ? wait_ticks : 0);
+    uint64_t answer = simc__sched_later(again, answer_tick(sched, stream));
     uint64_t decision = simc__sched_decision_with_ac(sched, stream);
     bool fit = stream->is_up && answer <= decision;
     for (unsigned i = 0; i < sched->stream_count && fit; i++)
