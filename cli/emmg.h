@@ -47,6 +47,31 @@ void simc__emmg_data_close(struct simc__emmg_data *data);
 bool simc__emmg_data_next(struct simc__emmg_data *data, struct simc__emmg_place *place,
                           uint32_t stream, uint64_t loops, struct simc_slice *datagram);
 
+/* ---- at what pace ---- */
+
+enum { SIMC__EMMG_PACE_SLOTS = 251 }; /* of 4 ms */
+
+struct simc__emmg_pace {
+    uint32_t kbitps;       /* what is wanted, or allocated; 0: nothing is sent */
+    int64_t credit;        /* thousandths of bits on air */
+    uint64_t slot;         /* the last one of the record */
+    uint64_t sum_bits;     /* of the record */
+    uint64_t refused_bits; /* of a message that waits; 0: none does */
+    uint32_t sent_bits[SIMC__EMMG_PACE_SLOTS];
+};
+
+void simc__emmg_pace_start(struct simc__emmg_pace *pace, uint32_t kbitps);
+/** Another rate: what was sent before does not count against a lower one. */
+void simc__emmg_pace_set(struct simc__emmg_pace *pace, uint32_t kbitps);
+void simc__emmg_pace_pass(struct simc__emmg_pace *pace, uint64_t passed_ns, uint64_t now_ns);
+/** @return true: a message may be made. */
+bool simc__emmg_pace_is_due(struct simc__emmg_pace *pace);
+/** @return false: with a message of this size, the last second would have more than its rate. */
+bool simc__emmg_pace_fits(struct simc__emmg_pace *pace, uint64_t bits);
+/** @param now_ns the time behind the sending, so that a process that is stopped in between does not
+ *  send too much later. */
+void simc__emmg_pace_sent(struct simc__emmg_pace *pace, uint64_t bits, uint64_t now_ns);
+
 /* ---- who sends it ---- */
 
 struct simc__emmg_plan {

@@ -20,9 +20,8 @@
 enum {
     TICK_MS = 2,
     NS_PER_MS = 1000000,
-    AHEAD_MS = 20, /* what a stream may catch up after a pause of this process */
-    RETRY_MS = 100,
-    RETRY_MOST_MS = 100,
+    RETRY_MS = 100, /* a laboratory does not want to wait for a MUX that is back; twice as long */
+    RETRY_MOST_MS = 2000, /* each time that no channel was opened, up to this */
     GUARD_MS = 100,       /* UDP: between the last data and stream_close_request */
     END_MS = 3000,        /* for an orderly end */
     AGAIN_MS = 1000,      /* after error 0x000F: the rate goes down and is asked for anew */
@@ -42,12 +41,12 @@ struct stream {
     struct channel *channel;
     uint16_t id, data_id;
     bool is_open, is_done, has_share;
-    uint32_t kbitps;   /* the pace: what is wanted, or allocated */
-    int64_t credit;    /* bits on air times 1000 */
-    uint64_t asked_ns; /* of the last lowering */
-    uint64_t again_ns; /* when it is set up again; 0: it is not */
+    uint32_t told_kbitps; /* by the MUX */
+    uint64_t asked_ns;    /* of the last lowering */
+    uint64_t again_ns;    /* when it is set up again; 0: it is not */
     uint32_t other_ids;
     struct simc__emmg_place place;
+    struct simc__emmg_pace pace;
 };
 
 struct run;
@@ -62,7 +61,8 @@ struct channel {
     uint32_t index, unprobed;
     uint64_t probe_ns; /* 0: none is under way */
     uint32_t spare_id; /* the next data_stream_id behind those that were given */
-    bool is_closing;
+    uint32_t failures; /* attempts since the channel was open */
+    bool is_closing, has_next_version;
     struct stream *streams;
 };
 
@@ -76,6 +76,7 @@ struct run {
     uint64_t last_tick_ns;
     int udp; /* -1: none */
     bool is_ending, is_over;
+    char told[SIMC_UV_TEXT_SIZE]; /* what the user was told last, see tell() */
 };
 
 /* A MUX may name streams that are not ours. @return NULL: there is none. */
@@ -121,22 +122,6 @@ static void close_channels(void *context)
         stop_loop(run);
 }
 
-static void on_end_timer(void *context)
-{
-    struct run *run = context;
-    bool is_closing = false;
-    for (uint32_t i = 0; i < run->plan->channels; i++)
-        is_closing = is_closing || run->channels[i].is_closing;
-    if (run->is_ending && is_closing) {
-        stop_loop(run);
-    } else {
-        run->is_ending = true;
-        if (!run->result->end_ns)
-            run->result->end_ns = simc__clock_monotonic_ns();
-        close_channels(run);
-    }
-}
-
 /* Ends in due order: data by UDP is given time to arrive before its stream is closed. */
 static void finish(struct run *run)
 {
@@ -147,6 +132,27 @@ static void finish(struct run *run)
     simc_uv_timer_start(run->end, run->udp >= 0 ? GUARD_MS : 1, 0);
 }
 
+/* The time is over; or the guard time is; or the MUX takes too long for an orderly end. */
+static void on_end_timer(void *context)
+{
+    struct run *run = context;
+    bool is_closing = false;
+    for (uint32_t i = 0; i < run->plan->channels; i++)
+        is_closing = is_closing || run->channels[i].is_closing;
+    if (!run->is_ending) {
+        finish(run);
+        return;
+    }
+    /* The time of a loop stands still during its callbacks: timers of late ones come early. */
+    uint64_t passed_ms = (simc__clock_monotonic_ns() - run->result->end_ns) / NS_PER_MS;
+    if (is_closing)
+        stop_loop(run);
+    else if (run->udp >= 0 && passed_ms < GUARD_MS)
+        simc_uv_timer_start(run->end, GUARD_MS - passed_ms, 0);
+    else
+        close_channels(run);
+}
+
 static void fail(struct run *run, const char *why)
 {
     if (!run->result->trouble[0])
@@ -154,13 +160,37 @@ static void fail(struct run *run, const char *why)
     finish(run);
 }
 
+/* Says why something has ended in a run that goes on; the same only once until a channel is open
+ * again. */
+static void tell(struct run *run, const char *why)
+{
+    if (strcmp(run->told, why) == 0)
+        return;
+    snprintf(run->told, sizeof run->told, "%s", why);
+    bool has_address = strncmp(why, run->plan->connect, strlen(run->plan->connect)) == 0;
+    (void)simc__cli_trouble("%s%s%s; the run goes on", has_address ? "" : run->plan->connect,
+                            has_address ? "" : ": ", why);
+}
+
 /* ---- data ---- */
 
 /* Bits on air: sections share packets. */
-static int64_t bits_of(const struct run *run, size_t size)
+static uint64_t bits_of(const struct run *run, const struct simc_slice *datagrams, size_t count)
 {
-    size_t bytes = run->plan->is_packets ? size : (size + 1) * SIMC_TS_SIZE / (SIMC_TS_SIZE - 4);
-    return (int64_t)bytes * 8;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += run->plan->is_packets
+                     ? datagrams[i].size
+                     : (datagrams[i].size + 1) * SIMC_TS_SIZE / (SIMC_TS_SIZE - 4);
+    return bytes * 8;
+}
+
+/* A MUX that is away for a time: the data waits, as it does while nobody reads. */
+static bool may_pass(const struct run *run, int error)
+{
+    return error == EAGAIN || error == ENOBUFS ||
+           (run->plan->goes_on &&
+            (error == ECONNREFUSED || error == ENETUNREACH || error == EHOSTUNREACH));
 }
 
 static int send_udp(struct stream *stream, const struct simc_slice *datagrams, size_t count)
@@ -187,7 +217,7 @@ static int send_udp(struct stream *stream, const struct simc_slice *datagrams, s
                                     count, &out);
     }
     if (!error && send(run->udp, bytes, out.at, 0) < 0)
-        return errno == EAGAIN || errno == ENOBUFS ? SIMC_EAGAIN : SIMC_EIO;
+        return may_pass(run, errno) ? SIMC_EAGAIN : SIMC_EIO;
     return error;
 }
 
@@ -220,7 +250,7 @@ static size_t gather(struct stream *stream, struct simc_slice *datagrams, uint8_
     return count;
 }
 
-/* @return false: the MUX does not read, or there is nothing more. */
+/* @return false: the MUX does not read, it is too early, or there is nothing more. */
 static bool send_message(struct stream *stream, uint64_t now_ns)
 {
     static struct simc_slice datagrams[SIMC__EMMG_PER_MESSAGE_MAX];
@@ -231,6 +261,12 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
     size_t bytes, count = gather(stream, datagrams, room, &bytes);
     if (!count)
         return false;
+    uint64_t bits = bits_of(run, datagrams, count);
+    if (run->plan->kbitps && !simc__emmg_pace_fits(&stream->pace, bits)) {
+        stream->place = before;
+        stream->is_done = false;
+        return false;
+    }
     int error = run->udp >= 0 ? send_udp(stream, datagrams, count)
                               : simc_emmg_send(channel->session, stream->id, datagrams, count,
                                                now_ns / NS_PER_MS);
@@ -246,8 +282,8 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
     run->result->datagrams += count;
     run->result->bytes += bytes;
     channel->unprobed++;
-    for (size_t i = 0; i < count; i++)
-        stream->credit -= bits_of(run, datagrams[i].size) * 1000;
+    if (run->plan->kbitps)
+        simc__emmg_pace_sent(&stream->pace, bits, simc__clock_monotonic_ns());
     if (run->plan->count && run->result->datagrams >= run->plan->count) {
         finish(run);
         return false;
@@ -298,12 +334,8 @@ static void send_stream(struct stream *stream, uint64_t passed_ns, uint64_t now_
     if (!may_send(stream))
         return;
     if (run->plan->kbitps) {
-        /* kbit/s are bits per ms: credit counts thousandths of a bit. */
-        int64_t most = (int64_t)stream->kbitps * 1000 * AHEAD_MS;
-        stream->credit += (int64_t)(passed_ns / 1000 * stream->kbitps);
-        if (stream->credit > most)
-            stream->credit = most;
-        while (stream->credit > 0 && stream->kbitps && send_message(stream, now_ns))
+        simc__emmg_pace_pass(&stream->pace, passed_ns, now_ns);
+        while (simc__emmg_pace_is_due(&stream->pace) && send_message(stream, now_ns))
             continue;
     } else {
         while (turns-- && may_send(stream) && send_message(stream, now_ns))
@@ -357,8 +389,7 @@ static void on_stream_open(struct channel *channel, uint16_t id, uint64_t now_ms
     if (!stream)
         return;
     stream->is_open = true;
-    stream->kbitps = run->plan->kbitps;
-    stream->credit = 0;
+    simc__emmg_pace_start(&stream->pace, run->plan->kbitps);
     stream->has_share = run->plan->no_negotiation;
     if (!run->plan->no_negotiation)
         ask(stream, run->plan->kbitps ? run->plan->kbitps : UINT16_MAX, now_ms);
@@ -374,12 +405,13 @@ static void on_allocation(struct channel *channel, const struct simc_session_eve
     if (!stream)
         return;
     stream->has_share = true;
-    channel->run->result->allocated_kbitps += event->bandwidth.is_known ? told : 0;
+    if (event->bandwidth.is_known) {
+        channel->run->result->allocated_kbitps += (uint64_t)told - stream->told_kbitps;
+        stream->told_kbitps = told;
+    }
     /* An allocation that is not known leaves the pace that was wanted. */
-    stream->kbitps =
-        plan->ignores_allocation || !event->bandwidth.is_known || told > wanted ? wanted : told;
-    if (!plan->ignores_allocation && plan->kbitps && stream->kbitps == 0)
-        stream->credit = 0;
+    bool is_wanted = plan->ignores_allocation || !event->bandwidth.is_known || told > wanted;
+    simc__emmg_pace_set(&stream->pace, is_wanted ? wanted : told);
 }
 
 /* Without an answer it is slow, as nobody has said what there is room for. */
@@ -391,7 +423,8 @@ static void on_no_allocation(struct channel *channel, const struct simc_session_
         return;
     stream->has_share = true;
     if (plan->kbitps && !plan->ignores_allocation)
-        stream->kbitps = plan->kbitps > UNANSWERED_PART ? plan->kbitps / UNANSWERED_PART : 1;
+        simc__emmg_pace_set(&stream->pace,
+                            plan->kbitps > UNANSWERED_PART ? plan->kbitps / UNANSWERED_PART : 1);
 }
 
 static void on_peer_error(struct channel *channel, const struct simc_session_event *event)
@@ -408,8 +441,8 @@ static void on_peer_error(struct channel *channel, const struct simc_session_eve
         now_ns - stream->asked_ns < (uint64_t)AGAIN_MS * NS_PER_MS)
         return;
     stream->asked_ns = now_ns;
-    stream->kbitps = stream->kbitps * 9 / 10;
-    ask(stream, stream->kbitps, now_ns / NS_PER_MS);
+    simc__emmg_pace_set(&stream->pace, stream->pace.kbitps * 9 / 10);
+    ask(stream, stream->pace.kbitps, now_ns / NS_PER_MS);
 }
 
 static void open_streams(struct channel *channel, uint64_t now_ms)
@@ -434,14 +467,24 @@ static void close_streams(struct channel *channel)
     channel->probe_ns = 0;
 }
 
+/* A MUX that has refused all versions is asked from the first one on, when the run goes on. */
 static void on_closed(struct channel *channel, const struct simc_session_event *event)
 {
     struct run *run = channel->run;
+    const char *why = event->text[0] ? event->text : simc_session_reason_text(event->reason);
     if (event->type == SIMC_EVENT_CHANNEL_CLOSED && event->reason == SIMC_REASON_VERSION_REFUSED &&
-        !run->plan->version && simc_emmg_version_after(event->version))
+        !run->plan->version) {
         channel->version = simc_emmg_version_after(event->version);
-    else if (!run->is_ending && !run->plan->goes_on && event->reason != SIMC_REASON_DISCONNECTED)
-        fail(run, event->text[0] ? event->text : simc_session_reason_text(event->reason));
+        channel->has_next_version = channel->version != 0;
+        if (channel->has_next_version)
+            return;
+    }
+    if (run->is_ending || event->reason == SIMC_REASON_DISCONNECTED)
+        return;
+    if (run->plan->goes_on)
+        tell(run, why);
+    else
+        fail(run, why);
 }
 
 /* @return false: all ids have been tried. */
@@ -485,6 +528,8 @@ static void on_event(struct channel *channel, const struct simc_session_event *e
 {
     switch (event->type) {
     case SIMC_EVENT_CHANNEL_OPEN:
+        channel->failures = 0;
+        channel->run->told[0] = '\0';
         open_streams(channel, now_ms);
         break;
     case SIMC_EVENT_STREAM_OPEN:
@@ -579,13 +624,24 @@ static void on_retry(void *context, struct simc_uv_client *client, const struct 
         simc_uv_client_stop(client);
         return;
     }
-    if (channel->version != run->plan->version && end->reason == SIMC_UV_END_PROTOCOL) {
-        *delay_ms = 0; /* the next version */
+    if (channel->has_next_version) {
+        channel->has_next_version = false;
+        *delay_ms = 1; /* 0 is for a few times only */
         return;
     }
     run->result->reconnects++;
-    if (!run->plan->goes_on)
+    if (!run->plan->goes_on) {
         fail(run, end->text);
+        return;
+    }
+    *delay_ms = RETRY_MS;
+    for (uint32_t i = 0; i < channel->failures && *delay_ms < RETRY_MOST_MS; i++)
+        *delay_ms *= 2;
+    if (*delay_ms > RETRY_MOST_MS)
+        *delay_ms = RETRY_MOST_MS;
+    channel->failures++;
+    if (end->reason != SIMC_UV_END_PROTOCOL) /* on_closed() has said why */
+        tell(run, end->text);
 }
 
 /* ---- start ---- */
@@ -661,8 +717,7 @@ static int start_channels(struct run *run, const char *host, uint16_t port)
         const struct simc_uv_client_settings settings = {
             .remote = {.host = host, .port = port},
             .tls = plan->tls,
-            /* A laboratory does not want to wait for a MUX that is back. */
-            .retry_first_ms = RETRY_MS,
+            .retry_first_ms = RETRY_MS, /* see on_retry() */
             .retry_most_ms = RETRY_MOST_MS,
             .handlers = {on_open, on_events, on_end, NULL, on_retry, NULL},
             .context = channel,

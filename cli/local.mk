@@ -83,6 +83,7 @@ simulcrypt_SOURCES += \
 	%D%/emmg.h \
 	%D%/emmg_client.c \
 	%D%/emmg_data.c \
+	%D%/emmg_pace.c \
 	%D%/latency.c \
 	%D%/latency.h \
 	%D%/load.c \
