@@ -48,7 +48,7 @@ sub start {
     my @udp;
     if ($how{udp}) {
         $self->listen_udp;
-        @udp = ('--udp', '127.0.0.1:' . $self->{udp}->sockport);
+        @udp = ('--udp', "127.0.0.1:$self->{udp_port}");
     }
     my @command = (program('simulcrypt', 'cli'), 'emmg', '-c', "127.0.0.1:$self->{port}",
         '--client-id', '0x12340001', @udp, @{$how{arguments}});
@@ -94,12 +94,13 @@ sub bound {
 
 sub listen_udp {
     my ($self) = @_;
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp')
-        or die "no socket: $!\n";
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp',
+        LocalPort => $self->{udp_port} || 0) or die "no socket: $@\n";
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, $BUFFER;
     my $stamp = "\0" x 16;
     ioctl $socket, $SIOCGSTAMP, $stamp; # from now on there are times
     $self->{udp} = $socket;
+    $self->{udp_port} = $socket->sockport;
     watch($socket, sub {
         $socket->recv(my $bytes, 65536);
         my $now = time;
@@ -110,6 +111,15 @@ sub listen_udp {
         }
         push @{$self->{datagrams}}, {time => $now, bytes => $bytes, %{message_of($bytes)}};
     });
+    return;
+}
+
+# From now on the system says that nobody listens there.
+sub refuse_udp {
+    my ($self) = @_;
+    my $socket = delete $self->{udp};
+    unwatch($socket);
+    close $socket;
     return;
 }
 
