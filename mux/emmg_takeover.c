@@ -120,7 +120,7 @@ void simc__emmg_wait(struct simc__emmg_channel *channel, enum simc__emmg_wait wa
     struct simc__emmg *emmg = channel->emmg;
     if (channel->wait || simc_session_defer(channel->session))
         return;
-    channel->wait = wait;
+    channel->wait = (uint8_t)wait;
     channel->wait_since_ms = now_ms;
     emmg->waiting++;
     emmg->settle_ms = simc_deadline_first(emmg->settle_ms, wait_over_ms(channel));
