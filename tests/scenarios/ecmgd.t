@@ -11,6 +11,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 
+use Simc::Certificates;
 use Simc::Daemon;
 use Simc::Json;
 use Simc::Message;
@@ -320,34 +321,14 @@ subtest 'SIGTERM ends channels in order' => sub {
 
 # ---- TLS ----
 
-sub openssl {
-    my (@arguments) = @_;
-    my $run = run(['openssl', @arguments]);
-    is($run->{status}, 0, "openssl $arguments[0]") or diag($run->{err});
-    return;
-}
-
-# A certificate for a name, signed by our CA.
-sub certificate {
-    my ($name, $san) = @_;
-    my ($key, $request, $pem, $extensions) = map { scratch("$name.$_") } qw(key csr pem ext);
-    write_file($extensions, "subjectAltName=$san\n");
-    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-        '-keyout', $key, '-out', $request, '-subj', "/CN=$name");
-    openssl('x509', '-req', '-in', $request, '-CA', scratch('ca.pem'), '-CAkey',
-        scratch('ca.key'), '-CAcreateserial', '-days', 2, '-out', $pem, '-extfile', $extensions);
-    chmod 0600, $key;
-    return ($pem, $key);
-}
-
 subtest 'TLS, with certificates bound to CA systems' => sub {
     new_keys($keys, 1);
-    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-        '-keyout', scratch('ca.key'), '-out', scratch('ca.pem'), '-days', 2, '-subj',
-        '/CN=test CA');
-    my ($pem, $key) = certificate('ecmg', 'IP:127.0.0.1');
-    my @good = certificate('scs1', 'DNS:scs1.example');
-    my @other = certificate('scs2', 'DNS:scs2.example');
+    ca('ca');
+    certificate('ecmg', 'ca', 'IP:127.0.0.1');
+    certificate("scs$_", 'ca', "DNS:scs$_.example") for 1, 2;
+    my ($pem, $key) = map { scratch("ecmg.$_") } qw(pem key);
+    my @good = map { scratch("scs1.$_") } qw(pem key);
+    my @other = map { scratch("scs2.$_") } qw(pem key);
     my ($port, $admin) = (free_port(), free_port());
     my $daemon = start_with(<<"END", 'tls.yaml');
 admin: {listen: 127.0.0.1:$admin}
@@ -431,18 +412,6 @@ sub connection {
         || BAIL_OUT("no connection: $!");
 }
 
-# Returns the type of the next message.
-sub answer_of {
-    my ($socket) = @_;
-    my ($bytes, $end) = ('', time + 10);
-    while (length $bytes < 5 || length $bytes < 5 + unpack 'x3 n', $bytes) {
-        my $left = $end - time;
-        return 'nothing' if $left <= 0 || !IO::Select->new($socket)->can_read($left);
-        return 'the end' if !sysread $socket, $bytes, 1, length $bytes;
-    }
-    return sprintf '0x%04x', unpack 'x n', $bytes;
-}
-
 subtest 'an SCS that was cut off comes back at once' => sub {
     my @channel = (0x000e, '0001');
     my $setup = message(3, 1, 1, substr($SYSTEM, 2), @channel);
@@ -465,16 +434,16 @@ END
         for my $round (1 .. 20) {
             my $old = connection($port);
             syswrite $old, $setup;
-            $answers{answer_of($old)}++;
+            $answers{next_type($old)}++;
             kill 'STOP', $daemon->{pid};
             syswrite $old, $test x 5000;
             close $old;
             my $new = connection($port);
             syswrite $new, $setup;
             kill 'CONT', $daemon->{pid};
-            $answers{answer_of($new)}++;
+            $answers{next_type($new)}++;
             syswrite $new, message(3, 4, @channel);
-            is(answer_of($new), 'the end', 'closed in due order') if $round == 20;
+            is(next_type($new), 'the end', 'closed in due order') if $round == 20;
             close $new;
         }
         is_deeply(\%answers, {'0x0003' => 40}, "threads: $threads, its channel is open every time")
@@ -482,18 +451,18 @@ END
         like($daemon->log_text, qr/has come back on another connection/, 'some were taken over');
         my ($old, $other) = map { connection($port) } 1 .. 2;
         syswrite $old, $setup;
-        is(answer_of($old), '0x0003', 'one that stays');
+        is(next_type($old), '0x0003', 'one that stays');
         syswrite $other, $setup;
-        is(answer_of($other), '0x0005', 'keeps its channel');
+        is(next_type($other), '0x0005', 'keeps its channel');
         is($daemon->stop, 0, 'ends well') or diag($daemon->log_text);
     }
     my ($port, $daemon) = $run_with->('same', "threads: 3\ntakeover: same_peer");
     for my $round (1 .. 10) {
         my ($old, $other) = map { connection($port) } 1 .. 2;
         syswrite $old, $setup;
-        my @told = answer_of($old);
+        my @told = next_type($old);
         syswrite $other, $setup;
-        push @told, answer_of($other), answer_of($old), answer_of($old);
+        push @told, next_type($other), next_type($old), next_type($old);
         is_deeply(\@told, ['0x0003', '0x0003', '0x0005', 'the end'],
             'takeover: same_peer, the first one gives way, and is told');
     }

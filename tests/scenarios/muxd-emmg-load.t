@@ -17,6 +17,7 @@ use Time::HiRes qw(sleep time);
 
 use Simc::Daemon;
 use Simc::Json;
+use Simc::Message;
 use Simc::Recorder;
 use Simc::Run;
 use Simc::Sections;
@@ -332,9 +333,8 @@ END
     # Ids of channel and stream are of no use there, and several sections come in a message.
     my $count = 120;
     for my $i (0 .. $count / 3 - 1) {
-        my $data = message(0x211, 3, pack('n', 1), 4, pack('n', 1), 1, pack('N', 0), 8,
-            pack('n', 0), map { (5, $emms[$_]) } $i * 3 .. $i * 3 + 2);
-        substr $data, 0, 1, "\2";
+        my $data = message(2, 0x211, 3, '0001', 4, '0001', 1, '00000000', 8, '0000',
+            map { (5, hex_of($emms[$_])) } $i * 3 .. $i * 3 + 2);
         $socket->send($data);
         sleep 0.01;
     }
@@ -499,15 +499,6 @@ sub half_open {
     POSIX::_exit(0);
 }
 
-sub message {
-    my ($type, @parameters) = @_;
-    my $body = '';
-    while (my ($code, $bytes) = splice @parameters, 0, 2) {
-        $body .= pack 'n n a*', $code, length $bytes, $bytes;
-    }
-    return pack('C n n', 3, $type, length $body) . $body;
-}
-
 # As many messages of 64 KB as the MUX reads: data that are far too much, one parameter that fills a
 # message, and a type that nobody knows. Connections that the MUX ends are made anew.
 sub long_messages {
@@ -515,13 +506,14 @@ sub long_messages {
     my $pid = fork;
     die "cannot fork: $!\n" if !defined $pid;
     return $pid if $pid;
-    my @channel = (1, pack('N', 0x12340003), 3, pack 'n', 1);
-    my @stream = (@channel, 4, pack 'n', 1);
-    my $section = "\x82\x7f\xfd" . 'x' x 4093;
-    my $open = message(0x11, @channel, 2, "\0") . message(0x111, @stream, 8, pack('n', 1), 7, "\0");
-    my $data = message(0x211, @stream, 8, pack('n', 1), 5, $section x 15);
-    my @bad = (message(0x211, @stream, 8, pack('n', 1), 5, "\x82" x 65_000),
-        message(0x7777, 0x7777, 'x' x 65_531), message(0x12, 0x8000, 'x' x 65_531));
+    my @channel = (1, '12340003', 3, '0001');
+    my @stream = (@channel, 4, '0001');
+    my $section = '827ffd' . '78' x 4093;
+    my $open = message(3, 0x11, @channel, 2, '00')
+        . message(3, 0x111, @stream, 8, '0001', 7, '00');
+    my $data = message(3, 0x211, @stream, 8, '0001', 5, $section x 15);
+    my @bad = (message(3, 0x211, @stream, 8, '0001', 5, '82' x 65_000),
+        message(3, 0x7777, 0x7777, '78' x 65_531), message(3, 0x12, 0x8000, '78' x 65_531));
     my ($sent, $messages, $connections) = (0, 0, 0);
     while (time < $end) {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $mux->{port},

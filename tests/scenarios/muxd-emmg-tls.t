@@ -14,6 +14,7 @@ use IPC::Open2;
 use Test::More;
 use Time::HiRes qw(time);
 
+use Simc::Certificates;
 use Simc::Daemon;
 use Simc::Run;
 
@@ -23,33 +24,6 @@ my $program = program('simulcrypt', 'cli');
 my $SECONDS = 20;    # for anything to happen
 
 # ---- certificates ----
-
-sub openssl {
-    my (@arguments) = @_;
-    my $run = run(['openssl', @arguments]);
-    die "openssl @arguments: $run->{err}" if $run->{status};
-    return;
-}
-
-sub ca {
-    my ($name) = @_;
-    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-        '-keyout', scratch("$name.key"), '-out', scratch("$name.pem"), '-days', 2, '-subj',
-        "/CN=$name");
-    return;
-}
-
-sub certificate {
-    my ($name, $ca, $names) = @_;
-    my ($key, $request, $pem, $extensions) = map { scratch("$name.$_") } qw(key csr pem ext);
-    write_file($extensions, "subjectAltName=$names\n");
-    openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-        '-keyout', $key, '-out', $request, '-subj', "/CN=$name");
-    openssl('x509', '-req', '-in', $request, '-CA', scratch("$ca.pem"), '-CAkey',
-        scratch("$ca.key"), '-CAcreateserial', '-days', 2, '-out', $pem, '-extfile', $extensions);
-    chmod 0600, $key;
-    return;
-}
 
 ca($_) for qw(ca other);
 certificate('mux', 'ca', 'IP:127.0.0.1');

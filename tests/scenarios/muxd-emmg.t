@@ -8,7 +8,6 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../support/lib";
-use IO::Select;
 use IO::Socket::INET;
 use POSIX qw(:sys_wait_h);
 use Test::More;
@@ -16,6 +15,7 @@ use Time::HiRes qw(time);
 
 use Simc::Daemon;
 use Simc::Json;
+use Simc::Message;
 use Simc::Proxy;
 use Simc::Run;
 use Simc::Tshark;
@@ -294,86 +294,64 @@ subtest 'all rows of an EMMG' => sub {
 
 # ---- an EMMG that was cut off ----
 
-# A message of version 3 with these parameters: code, bytes.
-sub message {
-    my ($type, @parameters) = @_;
-    my $body = '';
-    while (my ($code, $bytes) = splice @parameters, 0, 2) {
-        $body .= pack 'n n a*', $code, length $bytes, $bytes;
-    }
-    return pack('C n n', 3, $type, length $body) . $body;
-}
-
 sub connection {
     my ($mux) = @_;
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $mux->{port}, Timeout => 10)
         || BAIL_OUT("no connection: $!");
 }
 
-# Returns the type of the next message.
-sub answer_of {
-    my ($socket) = @_;
-    my ($bytes, $end) = ('', time + 10);
-    while (length $bytes < 5 || length $bytes < 5 + unpack 'x3 n', $bytes) {
-        my $left = $end - time;
-        return 'nothing' if $left <= 0 || !IO::Select->new($socket)->can_read($left);
-        return 'the end' if !sysread $socket, $bytes, 1, length $bytes;
-    }
-    return sprintf '0x%04x', unpack 'x n', $bytes;
-}
-
 subtest 'an EMMG that was cut off comes back at once' => sub {
-    my @ids = (1, pack('N', 0x77770001), 3, pack('n', 1));
-    my $setup = message(0x11, @ids, 2, "\0");
-    my $test = message(0x12, @ids);
+    my @ids = (1, '77770001', 3, '0001');
+    my $setup = message(3, 0x11, @ids, 2, '00');
+    my $test = message(3, 0x12, @ids);
     my %answers;
     # muxd stands still, so that it finds the end of the old connection behind its data, and the new
     # connection beside it.
     for my $round (1 .. 20) {
         my $old = connection($open);
         syswrite $old, $setup;
-        $answers{answer_of($old)}++;
+        $answers{next_type($old)}++;
         kill 'STOP', $open->{daemon}{pid};
         syswrite $old, $test x 5000;
         close $old;
         my $new = connection($open);
         syswrite $new, $setup;
         kill 'CONT', $open->{daemon}{pid};
-        $answers{answer_of($new)}++;
-        syswrite $new, message(0x14, @ids);
+        $answers{next_type($new)}++;
+        syswrite $new, message(3, 0x14, @ids);
         close $new;
     }
     is_deeply(\%answers, {'0x0013' => 40}, 'its channel is open every time');
     my ($old, $other) = map { connection($open) } 1 .. 2;
     syswrite $old, $setup;
-    is(answer_of($old), '0x0013', 'one that stays');
+    is(next_type($old), '0x0013', 'one that stays');
     syswrite $other, $setup;
-    is(answer_of($old), '0x0012', 'is tested when another one wants its channel');
-    syswrite $old, message(0x13, @ids, 2, "\0");
-    is(answer_of($other), '0x0015', 'answers, and keeps it');
+    is(next_type($old), '0x0012', 'is tested when another one wants its channel');
+    syswrite $old, message(3, 0x13, @ids, 2, '00');
+    is(next_type($other), '0x0015', 'answers, and keeps it');
     # As one whose connection was lost without an end: it says nothing, and is no more there.
-    my @lost = (1, pack('N', 0x77770002), 3, pack('n', 1));
+    my @lost = (1, '77770002', 3, '0001');
     ($old, my $new) = map { connection($open) } 1 .. 2;
-    syswrite $old, message(0x11, @lost, 2, "\0");
-    is(answer_of($old), '0x0013', 'one that is lost later');
-    syswrite $new, message(0x11, @lost, 2, "\0")
-        . message(0x111, @lost, 4, pack('n', 1), 8, pack('n', 7), 7, "\0");
-    is(answer_of($old), '0x0012', 'is tested');
-    is(answer_of($new), '0x0013', 'the new one waits, and has the channel');
-    is(answer_of($new), '0x0113', 'and what it sent meanwhile is looked at');
-    is(answer_of($old), '0x0015', 'the lost one is told');
-    is(answer_of($old), 'the end', 'and closed');
+    syswrite $old, message(3, 0x11, @lost, 2, '00');
+    is(next_type($old), '0x0013', 'one that is lost later');
+    syswrite $new, message(3, 0x11, @lost, 2, '00')
+        . message(3, 0x111, @lost, 4, '0001', 8, '0007', 7, '00');
+    is(next_type($old), '0x0012', 'is tested');
+    is(next_type($new), '0x0013', 'the new one waits, and has the channel');
+    is(next_type($new), '0x0113', 'and what it sent meanwhile is looked at');
+    is(next_type($old), '0x0015', 'the lost one is told');
+    is(next_type($old), 'the end', 'and closed');
     like($open->{daemon}->log_text, qr/its EMMG does not answer/, 'the log says why');
     close $new;
     close $_ for $old, $other;
     my $same = start('same', "  takeover: same_peer\n  $room}");
     ($old, $other) = map { connection($same) } 1 .. 2;
     syswrite $old, $setup;
-    is(answer_of($old), '0x0013', 'takeover: same_peer, the first one');
+    is(next_type($old), '0x0013', 'takeover: same_peer, the first one');
     syswrite $other, $setup;
-    is(answer_of($other), '0x0013', 'gives way to the second');
-    is(answer_of($old), '0x0015', 'and is told');
-    is(answer_of($old), 'the end', 'and closed');
+    is(next_type($other), '0x0013', 'gives way to the second');
+    is(next_type($old), '0x0015', 'and is told');
+    is(next_type($old), 'the end', 'and closed');
     is($same->{daemon}->stop, 0, 'muxd ends well');
 };
 is($_->{daemon}->stop, 0, 'muxd ends well') for $open, $closed, $few;

@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/../support/lib";
 use Test::More;
 
+use Simc::Certificates;
 use Simc::Daemon;
 use Simc::Json;
 use Simc::Run;
@@ -29,48 +30,13 @@ is(run([$simulcrypt, 'keys', 'new', $keys, '--package', 1])->{status}, 0, 'keys 
 
 # ---- certificates ----
 
-sub openssl {
-    my (@arguments) = @_;
-    my $run = run(['openssl', @arguments]);
-    $run->{status} == 0 or BAIL_OUT("openssl @arguments: $run->{err}");
-    return;
-}
-
-sub key {
-    my ($name) = @_;
-    openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out',
-        scratch("$name.key"));
-    chmod 0600, scratch("$name.key");
-    return;
-}
-
-sub ca {
-    my ($name) = @_;
-    key($name);
-    openssl('req', '-x509', '-new', '-key', scratch("$name.key"), '-subj', "/CN=$name", '-days',
-        '2', '-out', scratch("$name.pem"));
-    return;
-}
-
-sub certificate {
-    my ($name, $ca, $names, $days) = @_;
-    key($name);
-    openssl('req', '-new', '-key', scratch("$name.key"), '-subj', '/CN=nobody', '-out',
-        scratch("$name.csr"));
-    write_file(scratch("$name.ext"), "subjectAltName=$names\n");
-    openssl('x509', '-req', '-in', scratch("$name.csr"), '-CA', scratch("$ca.pem"), '-CAkey',
-        scratch("$ca.key"), '-CAcreateserial', '-days', $days, '-extfile', scratch("$name.ext"),
-        '-out', scratch("$name.pem"));
-    return;
-}
-
 ca('ca');
 ca('other');
-certificate('good', 'ca', 'DNS:ecmg.example.org', 2);
-certificate('stranger', 'other', 'DNS:ecmg.example.org', 2);
+certificate('good', 'ca', 'DNS:ecmg.example.org');
+certificate('stranger', 'other', 'DNS:ecmg.example.org');
 certificate('old', 'ca', 'DNS:ecmg.example.org', -1);
-certificate('misnamed', 'ca', 'DNS:elsewhere.example.org', 2);
-certificate('scs', 'ca', 'DNS:scs.example.org', 2);
+certificate('misnamed', 'ca', 'DNS:elsewhere.example.org');
+certificate('scs', 'ca', 'DNS:scs.example.org');
 
 # ---- processes ----
 

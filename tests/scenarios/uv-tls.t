@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../support/lib";
 use Test::More;
 use Time::HiRes qw(time);
 
+use Simc::Certificates;
 use Simc::Run;
 
 my $SECONDS = 30;    # for anything to happen
@@ -21,45 +22,11 @@ needs('openssl');
 
 # ---- certificates ----
 
-sub openssl {
-    my (@arguments) = @_;
-    my $run = run(['openssl', @arguments]);
-    die "openssl @arguments: $run->{err}" if $run->{status};
-    return;
-}
-
-sub key {
-    my ($name) = @_;
-    openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out',
-        scratch("$name.key"));
-    return;
-}
-
-sub ca {
-    my ($name) = @_;
-    key($name);
-    openssl('req', '-x509', '-new', '-key', scratch("$name.key"), '-subj', "/CN=$name", '-days',
-        '2', '-out', scratch("$name.pem"));
-    return;
-}
-
-sub certificate {
-    my ($name, $ca, $names, $days) = @_;
-    key($name);
-    openssl('req', '-new', '-key', scratch("$name.key"), '-subj', '/CN=nobody', '-out',
-        scratch("$name.csr"));
-    write_file(scratch("$name.ext"), "subjectAltName=$names\n");
-    openssl('x509', '-req', '-in', scratch("$name.csr"), '-CA', scratch("$ca.pem"), '-CAkey',
-        scratch("$ca.key"), '-CAcreateserial', '-days', $days, '-extfile', scratch("$name.ext"),
-        '-out', scratch("$name.pem"));
-    return;
-}
-
 ca('ca');
 ca('other');
-certificate('server', 'ca', 'DNS:ecmg.example.org,IP:127.0.0.1', 2);
-certificate('client', 'ca', 'DNS:scs.example.org,URI:spiffe://example.org/scs', 2);
-certificate('stranger', 'other', 'IP:127.0.0.1', 2);
+certificate('server', 'ca', 'DNS:ecmg.example.org,IP:127.0.0.1');
+certificate('client', 'ca', 'DNS:scs.example.org,URI:spiffe://example.org/scs');
+certificate('stranger', 'other', 'IP:127.0.0.1');
 
 # Words of uv-echo and options of openssl for the files of a name.
 sub files { my ($name) = @_; return map { "$_->[0]=" . scratch("$name.$_->[1]") }

@@ -7,8 +7,10 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter qw(import);
+use IO::Select;
+use Time::HiRes qw(time);
 
-our @EXPORT = qw(bytes_of group hex_of message parameter split_parameters);
+our @EXPORT = qw(bytes_of group hex_of message next_type parameter split_parameters);
 
 # Bytes of hex digits with blanks, and back.
 sub bytes_of { my $hex = join '', @_; $hex =~ s/\s+//g; return pack 'H*', $hex }
@@ -35,6 +37,18 @@ sub message {
 sub group {
     my (@pairs) = @_;
     return hex_of(substr message(0, 0, @pairs), 5);
+}
+
+# The type of the next message on a socket, or what came instead of one within ten seconds.
+sub next_type {
+    my ($socket) = @_;
+    my ($bytes, $end) = ('', time + 10);
+    while (length $bytes < 5 || length $bytes < 5 + unpack 'x3 n', $bytes) {
+        my $left = $end - time;
+        return 'nothing' if $left <= 0 || !IO::Select->new($socket)->can_read($left);
+        return 'the end' if !sysread $socket, $bytes, 1, length $bytes;
+    }
+    return sprintf '0x%04x', unpack 'x n', $bytes;
 }
 
 # [code, length, value in hex] of each TLV in some bytes; dies when they are not well-formed.
