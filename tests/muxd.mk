@@ -41,36 +41,26 @@ unit_tests_SOURCES += \
 unit_tests_parts += libsimc-mux-emmg.la libsimc-mux.la libsimc-scramble.la
 endif
 
+mux_emmg_parts = \
+	libsimc-mux-emmg.la \
+	libsimc-mux.la \
+	libsimc-scramble.la \
+	libsimc-daemon.la \
+	libsimc-http.la \
+	libsimc-uv.la \
+	libsimc-conf.la \
+	libsimc-cas.la \
+	libsimc-sys.la
 bench_programs += bench_mux_emmg
 bench_mux_emmg_SOURCES = %D%/bench/bench.c %D%/bench/bench.h %D%/bench/bench_mux_emmg.c
 bench_mux_emmg_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 bench_mux_emmg_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
-bench_mux_emmg_LDADD = \
-	libsimc-mux-emmg.la \
-	libsimc-mux.la \
-	libsimc-scramble.la \
-	libsimc-daemon.la \
-	libsimc-http.la \
-	libsimc-uv.la \
-	libsimc-conf.la \
-	libsimc-cas.la \
-	libsimc-sys.la \
-	libsimc-core.la
+bench_mux_emmg_LDADD = $(mux_emmg_parts) libsimc-core.la
 
 fuzz_programs += fuzz_mux_emmg
 fuzz_mux_emmg_SOURCES = %D%/fuzz/fuzz_mux_emmg.c
 fuzz_mux_emmg_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
-fuzz_mux_emmg_LDADD = \
-	libsimc-mux-emmg.la \
-	libsimc-mux.la \
-	libsimc-scramble.la \
-	libsimc-daemon.la \
-	libsimc-http.la \
-	libsimc-uv.la \
-	libsimc-conf.la \
-	libsimc-cas.la \
-	libsimc-sys.la \
-	$(fuzz_ldadd)
+fuzz_mux_emmg_LDADD = $(mux_emmg_parts) $(fuzz_ldadd)
 fuzz_mux_emmg_LDFLAGS = $(fuzz_ldflags)
 
 fuzz_programs += fuzz_muxd_conf
