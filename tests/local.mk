@@ -12,7 +12,8 @@ EXTRA_DIST += \
 # ---- unit tests ------------------------------------------------------------------------------
 if HAVE_CHECK
 check_PROGRAMS += unit-tests
-TESTS += unit-tests
+dist_check_SCRIPTS += %D%/unit/half-0.t %D%/unit/half-1.t
+TESTS += %D%/unit/half-0.t %D%/unit/half-1.t
 unit_tests_SOURCES = \
 	%D%/unit/main.c \
 	%D%/unit/naive.c \
