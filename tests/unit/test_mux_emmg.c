@@ -2,7 +2,6 @@
 /* The EMMG server of muxd: bandwidth, PIDs, refusals, pace, and that what comes out is what went
  * in. Run by the unit test runner. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "unit/emmg_world.h"
@@ -473,8 +472,7 @@ END_TEST
 START_TEST(test_soak)
 {
     struct emmg_world *world = emmg_world_new();
-    const char *hours = getenv("SIMC_EMMG_HOURS");
-    unsigned long seconds = 3600 * (hours ? strtoul(hours, NULL, 10) : 2);
+    uint64_t seconds = 3600 * unit_number("SIMC_EMMG_HOURS", 2);
     uint64_t bytes = 0;
     emmg_world_start(world, 500000);
     struct emmg_peer *a = emmg_connect(world, 0, EMMG_CLIENT, 1, 0, 3);
@@ -483,7 +481,7 @@ START_TEST(test_soak)
     emmg_open_stream(world, b, 1, 2, 0);
     emmg_ask(world, a, 1, 100);
     emmg_ask(world, b, 1, 50);
-    for (unsigned second = 0; second < seconds; second++) {
+    for (uint64_t second = 0; second < seconds; second++) {
         for (unsigned i = 0; i < 20; i++) {
             size_t size = 20 + (second * 31 + i * 57) % 600;
             ck_assert(emmg_send_section(world, a, 1, 1, size));
@@ -499,7 +497,8 @@ START_TEST(test_soak)
     ck_assert_uint_eq(a->errors + b->errors, 0);
     ck_assert(world->got[1] == world->sent[1] && world->got[2] == world->sent[2]);
     ck_assert_uint_eq(world->section_bytes, bytes);
-    printf("# %lu s: %llu bytes went in and came out\n", seconds, (unsigned long long)bytes);
+    printf("# %llu s: %llu bytes went in and came out\n", (unsigned long long)seconds,
+           (unsigned long long)bytes);
     fflush(stdout);
     emmg_world_free(world);
 }

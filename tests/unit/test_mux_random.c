@@ -54,12 +54,6 @@ struct world {
     bool has_open; /* the last window has no end so far */
 };
 
-static uint64_t number_from(const char *name, uint64_t number)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : number;
-}
-
 static uint64_t draw(struct world *world, uint64_t below)
 {
     world->state += UINT64_C(0x9e3779b97f4a7c15);
@@ -519,8 +513,8 @@ static void run(struct figures *figures, uint64_t seed)
 START_TEST(no_rule_is_broken_in_random_worlds)
 {
     static struct figures figures;
-    uint64_t runs = number_from("SIMC_MUX_RUNS", UNIT_SANITIZED ? RUNS_SANITIZED : RUNS);
-    uint64_t first = number_from("SIMC_MUX_SEED", 1);
+    uint64_t runs = unit_number("SIMC_MUX_RUNS", UNIT_SANITIZED ? RUNS_SANITIZED : RUNS);
+    uint64_t first = unit_number("SIMC_MUX_SEED", 1);
     for (uint64_t i = 0; i < runs; i++) {
         /* Check shows what a test wrote before it failed. */
         fprintf(stderr, "# mux_random: seed %llu\n", (unsigned long long)(first + i));

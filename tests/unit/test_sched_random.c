@@ -11,19 +11,13 @@ enum { RUNS = 12000, RUNS_SANITIZED = 2000, TIMEOUT_S = 7200 };
 
 Suite *suite_sched_random(void);
 
-static uint64_t number_from(const char *name, uint64_t number)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : number;
-}
-
 START_TEST(no_rule_is_broken_in_random_worlds)
 {
     static struct world world;
     UNIT_ROOM(struct world_word, words, 65536);
     static struct world_figures figures;
-    uint64_t runs = number_from("SIMC_SCHED_RUNS", UNIT_SANITIZED ? RUNS_SANITIZED : RUNS);
-    uint64_t first = number_from("SIMC_SCHED_SEED", 1);
+    uint64_t runs = unit_number("SIMC_SCHED_RUNS", UNIT_SANITIZED ? RUNS_SANITIZED : RUNS);
+    uint64_t first = unit_number("SIMC_SCHED_SEED", 1);
     world.words = words;
     world.figures = &figures;
     for (uint64_t i = 0; i < runs; i++)

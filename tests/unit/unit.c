@@ -40,6 +40,12 @@ uint8_t *unit_exact(struct simc_slice bytes)
     return copy;
 }
 
+uint64_t unit_number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 void *unit_room(size_t size)
 {
     void *room = mmap(NULL, size, PROT_READ | PROT_WRITE,

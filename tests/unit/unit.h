@@ -38,6 +38,9 @@ static inline struct simc_slice unit_slice(const struct unit_bytes *bytes)
  *  read past its end. Release it with free(). */
 uint8_t *unit_exact(struct simc_slice bytes);
 
+/** A number of the environment, which makes a test longer or another one; else `otherwise`. */
+uint64_t unit_number(const char *name, uint64_t otherwise);
+
 /** Zeroed memory that lasts until the process ends. Large static arrays would be searched for
  *  pointers by the leak check of each test, one process each; this is not. */
 void *unit_room(size_t size);
