@@ -359,8 +359,11 @@ static int run(struct flow *flow)
     int status = read_addresses(flow);
     if (status)
         return status;
-    if (uv_loop_init(&flow->loop))
-        return simc__cli_trouble("cannot start: no loop");
+    int failed = uv_loop_init(&flow->loop);
+    if (failed)
+        return simc__cli_trouble(
+            "cannot start: %s; allow more open files (ulimit -n) or free memory",
+            uv_strerror(failed));
     uv_timer_init(&flow->loop, &flow->tick);
     flow->tick.data = flow;
     for (size_t i = 0; i < 2; i++) {
