@@ -302,6 +302,12 @@ static int read_addresses(struct flow *flow)
     return 0;
 }
 
+static int cannot_start(const char *why)
+{
+    return simc__cli_trouble("cannot start: %s; allow more open files (ulimit -n), or free memory",
+                             why);
+}
+
 static int open_input(struct flow *flow)
 {
     const struct simc__tsio_input_settings settings = {
@@ -314,7 +320,7 @@ static int open_input(struct flow *flow)
     int error = simc__tsio_new(&flow->loop, &flow->tsio);
     if (!error)
         error = simc__tsio_input_new(flow->tsio, &settings, &flow->input);
-    return error ? simc__cli_trouble("cannot start: %s", simc_error_text(error)) : 0;
+    return error ? cannot_start(simc_error_text(error)) : 0;
 }
 
 /* What the input brought that did not get through. */
@@ -361,9 +367,7 @@ static int run(struct flow *flow)
         return status;
     int failed = uv_loop_init(&flow->loop);
     if (failed)
-        return simc__cli_trouble(
-            "cannot start: %s; allow more open files (ulimit -n) or free memory",
-            uv_strerror(failed));
+        return cannot_start(uv_strerror(failed));
     uv_timer_init(&flow->loop, &flow->tick);
     flow->tick.data = flow;
     for (size_t i = 0; i < 2; i++) {
