@@ -20,7 +20,7 @@ struct values {
     const char *ca_file, *certificate_file, *key_file;
     uint64_t type;
     uint64_t channels, streams, first_channel, first_stream, first_data_id, version;
-    uint64_t bandwidth, per_message, pattern, packets_each, ttl, seconds, count, loops;
+    uint64_t bandwidth, period, per_message, pattern, packets_each, ttl, seconds, count, loops;
     uint64_t probe_count, server_pid;
     bool packets, no_negotiation, ignore_allocation, udp_ids, tls, json, go_on;
 };
@@ -46,6 +46,10 @@ static void print_text(const struct simc__emmg_result *result, double seconds, u
     if (cpu_us && result->datagrams)
         printf("CPU of the server: %.3f us per datagram\n",
                (double)cpu_us / (double)result->datagrams);
+    if (result->late_periods)
+        printf("the carousel was a whole period late %llu times: what is allocated is too small "
+               "for --period, or the MUX was away\n",
+               (unsigned long long)result->late_periods);
     if (result->errors || result->reconnects)
         printf("errors of the MUX: %llu, of them exceeded bandwidth: %llu; reconnects: %llu\n",
                (unsigned long long)result->errors, (unsigned long long)result->exceeded,
@@ -68,6 +72,7 @@ static void print_json(const struct simc__emmg_result *result, double seconds, u
     simc__json_uint(&json, "errors", result->errors);
     simc__json_uint(&json, "exceeded_bandwidth", result->exceeded);
     simc__json_uint(&json, "reconnects", result->reconnects);
+    simc__json_uint(&json, "late_periods", result->late_periods);
     simc__json_uint(&json, "probes", result->latency.count);
     simc__json_scaled(&json, "p50_us", simc__latency_quantile(&result->latency, P50), 1000);
     simc__json_scaled(&json, "p99_us", simc__latency_quantile(&result->latency, P99), 1000);
@@ -91,11 +96,8 @@ static int report(const struct values *values, const struct simc__emmg_result *r
         else
             print_text(result, seconds, cpu_us);
     }
-    if (result->trouble[0] &&
-        strncmp(result->trouble, values->connect, strlen(values->connect)) == 0)
-        return simc__cli_trouble("%s", result->trouble);
     if (result->trouble[0])
-        return simc__cli_trouble("%s: %s", values->connect, result->trouble);
+        return simc__cli_trouble("%s", result->trouble);
     if (!result->has_begun)
         return simc__cli_trouble("%s: ended before all streams were open", values->connect);
     return result->errors ? SIMC__EXIT_FOUND : SIMC__EXIT_GOOD;
@@ -103,11 +105,60 @@ static int report(const struct values *values, const struct simc__emmg_result *r
 
 /* ---- from options to a plan ---- */
 
+/* Takes the next one of a list with commas. @return false: there is none. */
+static bool next_name(const char **list, char name[SIMC__EMMG_MUX_NAME_SIZE])
+{
+    size_t size = *list ? strcspn(*list, ",") : 0;
+    if (!*list || **list == '\0')
+        return false;
+    /* What is too long for a name is no address either. */
+    snprintf(name, SIMC__EMMG_MUX_NAME_SIZE, "%.*s", (int)size, *list);
+    *list += size + ((*list)[size] == ',');
+    return true;
+}
+
+static int read_muxes(const struct values *values, struct simc__emmg_plan *plan)
+{
+    const char *rest = values->connect;
+    char name[SIMC__EMMG_MUX_NAME_SIZE];
+    bool is_good = true;
+    while (is_good && next_name(&rest, name)) {
+        struct simc__emmg_mux *mux = &plan->muxes[plan->mux_count];
+        is_good = plan->mux_count < SIMC__EMMG_MUXES_MAX &&
+                  simc__cli_address_read(name, mux->host, &mux->port) == 0;
+        if (is_good)
+            snprintf(plan->muxes[plan->mux_count++].name, sizeof name, "%s", name);
+    }
+    if (!is_good || !plan->mux_count)
+        return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2240, or up to "
+                                 "%d of them with commas",
+                                 SIMC__EMMG_MUXES_MAX);
+    return 0;
+}
+
+/* One for each MUX, or a single one that all of them listen to. */
+static int read_udp(const struct values *values, struct simc__emmg_plan *plan)
+{
+    const char *rest = values->udp;
+    char name[SIMC__EMMG_MUX_NAME_SIZE];
+    uint32_t count = 0;
+    for (; count < plan->mux_count && next_name(&rest, name); count++) {
+        struct simc__emmg_mux *mux = &plan->muxes[count];
+        if (simc__cli_address_read(name, mux->udp_host, &mux->udp_port))
+            return simc__cli_trouble("--udp: write ADDRESS:PORT, such as 127.0.0.1:2240");
+    }
+    if (values->udp && (*rest || (count != plan->mux_count && count != 1)))
+        return simc__cli_trouble("--udp: write one address for each MUX, or one for all");
+    for (uint32_t i = count; values->udp && i < plan->mux_count; i++) {
+        memcpy(plan->muxes[i].udp_host, plan->muxes[0].udp_host, sizeof plan->muxes[0].udp_host);
+        plan->muxes[i].udp_port = plan->muxes[0].udp_port;
+    }
+    return 0;
+}
+
 static int make_plan(const struct values *values, struct simc__emmg_plan *plan)
 {
     uint64_t client_id;
-    if (!values->connect)
-        return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2240");
     if (!values->client_id ||
         simc__text_read_uint(simc_slice_text(values->client_id), &client_id) ||
         client_id > UINT32_MAX)
@@ -122,9 +173,9 @@ static int make_plan(const struct values *values, struct simc__emmg_plan *plan)
             "ids");
     if (values->udp && values->version == 1)
         return simc__cli_trouble("--udp: version 1 knows no data over UDP; use --version 2 or 3");
+    if (values->period && !values->file)
+        return simc__cli_trouble("--period: it is the time in which a file is sent; give --file");
     *plan = (struct simc__emmg_plan){
-        .connect = values->connect,
-        .udp = values->udp,
         .interface = values->interface,
         .client_id = (uint32_t)client_id,
         .first_channel = (uint16_t)values->first_channel,
@@ -137,6 +188,7 @@ static int make_plan(const struct values *values, struct simc__emmg_plan *plan)
         .is_packets = values->packets,
         .per_message = (uint32_t)values->per_message,
         .kbitps = (uint32_t)values->bandwidth,
+        .period_ms = values->period,
         .no_negotiation = values->no_negotiation,
         .ignores_allocation = values->ignore_allocation,
         .udp_ids = values->udp_ids,
@@ -148,7 +200,8 @@ static int make_plan(const struct values *values, struct simc__emmg_plan *plan)
         .probe_count = (uint32_t)values->probe_count,
         .goes_on = values->go_on,
     };
-    return 0;
+    int status = read_muxes(values, plan);
+    return status ? status : read_udp(values, plan);
 }
 
 static int start_tls(const struct values *values, struct simc_uv_tls **tls)
@@ -199,7 +252,8 @@ static const char *const types[] = {"emm", "private", "ecm", NULL}; /* in the or
 /* clang-format off */
 #define COMMON_OPTIONS(channels_, streams_)                                                        \
     {.name = "connect", .letter = 'c', .type = SIMC__OPTION_TEXT, .argument = "ADDRESS:PORT",      \
-     .offset = offsetof(struct values, connect), .help = "the MUX"},                               \
+     .offset = offsetof(struct values, connect),                                                   \
+     .help = "the MUX; several with commas all get the same data"},                                \
     {.name = "client-id", .type = SIMC__OPTION_TEXT, .argument = "ID",                             \
      .offset = offsetof(struct values, client_id),                                                 \
      .help = "such as 0x12340001; of EMMs its upper 16 bits are the CA_system_id"},                \
@@ -267,6 +321,10 @@ static const struct simc__option emmg_options[] = {
     {.name = "loops", .type = SIMC__OPTION_UINT, .argument = "COUNT", .max = UINT32_MAX,
      .fallback = "1", .offset = offsetof(struct values, loops),
      .help = "how often the file is sent; 0: again and again"},
+    {.name = "period", .type = SIMC__OPTION_UINT, .argument = "MS", .min = 10,
+     .max = SECONDS_MAX * 1000, .offset = offsetof(struct values, period),
+     .help = "send each datagram of the file once in so many ms, spread evenly, as far as the "
+             "bandwidth allows; mostly with --loops 0"},
     {.name = "bandwidth", .letter = 'b', .type = SIMC__OPTION_UINT, .argument = "KBIT/S",
      .min = 1, .max = UINT16_MAX, .fallback = "100", .offset = offsetof(struct values, bandwidth),
      .help = "what each stream asks for, and its pace; counted in packets on air"},
@@ -277,7 +335,8 @@ static const struct simc__option emmg_options[] = {
      .help = "keep to --bandwidth whatever the MUX allocates, to see what it does about it"},
     {.name = "udp", .type = SIMC__OPTION_TEXT, .argument = "ADDRESS:PORT",
      .offset = offsetof(struct values, udp),
-     .help = "send the data there by UDP; channels and streams stay on TCP"},
+     .help = "send the data there by UDP; channels and streams stay on TCP. With several MUXes "
+             "one address for all, or one for each with commas"},
     {.name = "udp-ids", .type = SIMC__OPTION_FLAG, .offset = offsetof(struct values, udp_ids),
      .help = "put data_channel_id and data_stream_id into UDP messages too, as some EMMGs do"},
     {.name = "ttl", .type = SIMC__OPTION_UINT, .argument = "N", .min = 1, .max = 255,
@@ -302,6 +361,9 @@ static const struct simc__example emmg_examples[] = {
     {"simulcrypt emmg --connect 127.0.0.1:2240 --client-id 0x12340001 --file emms.bin --loops 0 "
      "--for 0 --udp 239.1.1.1:2240",
      "the sections of a file again and again, by multicast"},
+    {"simulcrypt emmg --connect 192.0.2.1:2240,192.0.2.2:2240 --client-id 0x12340001 --go-on "
+     "--file emms.bin --loops 0 --for 0 --period 30000",
+     "each section of a file every 30 seconds, at two MUXes"},
 };
 
 static const struct simc__example load_examples[] = {

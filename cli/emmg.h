@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cli/latency.h"
+#include "cli/load.h"
 #include "simulcrypt/emmg_session.h"
 #include "simulcrypt/uv.h"
 
@@ -15,6 +16,8 @@ enum {
     SIMC__EMMG_PER_MESSAGE_MAX = 1024,
     SIMC__EMMG_CHANNELS_MAX = 1024,
     SIMC__EMMG_STREAMS_MAX = 4096, /* of a channel */
+    SIMC__EMMG_MUXES_MAX = 8,
+    SIMC__EMMG_MUX_NAME_SIZE = SIMC__CLI_HOST_SIZE + 8,
 };
 
 /* ---- what is sent ---- */
@@ -27,7 +30,7 @@ struct simc__emmg_data {
     size_t pattern_size; /* without a file: bytes of a section; packets: in each datagram */
     size_t packet_count; /* packets in a datagram */
     uint8_t *made;       /* room for one datagram */
-    size_t sections;     /* in the file */
+    size_t datagrams;    /* in the file */
 };
 
 /* Where a stream is in it. */
@@ -74,8 +77,19 @@ void simc__emmg_pace_sent(struct simc__emmg_pace *pace, uint64_t bits, uint64_t 
 
 /* ---- who sends it ---- */
 
+/* Each MUX has the same channels, streams and data, and knows nothing of the others. */
+struct simc__emmg_mux {
+    char name[SIMC__EMMG_MUX_NAME_SIZE]; /* as the user wrote it: ADDRESS:PORT */
+    char host[SIMC__CLI_HOST_SIZE];
+    uint16_t port;
+    char udp_host[SIMC__CLI_HOST_SIZE]; /* "": data goes by TCP */
+    uint16_t udp_port;
+};
+
 struct simc__emmg_plan {
-    const char *connect, *udp, *interface;
+    struct simc__emmg_mux muxes[SIMC__EMMG_MUXES_MAX];
+    uint32_t mux_count;
+    const char *interface;
     uint32_t client_id;
     uint16_t first_channel, first_stream, first_data_id;
     uint32_t channels, streams;
@@ -83,6 +97,7 @@ struct simc__emmg_plan {
     bool is_packets;
     uint32_t per_message;
     uint32_t kbitps;     /* of each stream; 0: as fast as the MUX reads */
+    uint64_t period_ms;  /* in which a file is sent once, spread evenly; 0: one after the other */
     bool no_negotiation; /* no stream_BW_request */
     bool ignores_allocation;
     bool udp_ids; /* as some EMMGs do: ids in UDP messages too */
@@ -100,10 +115,15 @@ struct simc__emmg_result {
     uint64_t start_ns, end_ns;
     uint64_t datagrams, bytes, messages, errors, exceeded, reconnects;
     uint64_t allocated_kbitps; /* told last, all streams together */
+    uint64_t late_periods;     /* that were left out, as the carousel was a whole one late */
     bool has_begun;
     struct simc__latency latency; /* of the probes */
-    char trouble[SIMC_UV_TEXT_SIZE];
+    char trouble[SIMC__EMMG_MUX_NAME_SIZE + SIMC_UV_TEXT_SIZE];
 };
+
+/** Opens the socket for data by UDP. @return 0, or a sentence was printed. */
+int simc__emmg_udp_open(const struct simc__emmg_plan *plan, const struct simc__emmg_mux *mux,
+                        int *udp);
 
 /** Runs a plan to its end. @return 0, or a sentence was printed: it could not start. */
 int simc__emmg_run_plan(const struct simc__emmg_plan *plan, struct simc__emmg_result *result);

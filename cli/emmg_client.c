@@ -4,9 +4,6 @@
 #include "cli/emmg.h"
 
 #include <errno.h>
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,23 +42,32 @@ struct stream {
     uint64_t asked_ns;    /* of the last lowering */
     uint64_t again_ns;    /* when it is set up again; 0: it is not */
     uint32_t other_ids;
+    uint64_t turn_ns,
+        turn_count; /* carousel: when it began, and datagrams since then; 0: not yet */
     struct simc__emmg_place place;
     struct simc__emmg_pace pace;
 };
 
 struct run;
 
+struct mux {
+    const struct simc__emmg_mux *at;
+    int udp;                      /* -1: none */
+    char told[SIMC_UV_TEXT_SIZE]; /* what the user was told last, see tell() */
+};
+
 struct channel {
     struct run *run;
+    struct mux *mux;
     struct simc_uv_client *client;
     struct simc_uv_connection *connection;
     struct simc_session *session;
     uint16_t id;
     uint8_t version;
-    uint32_t index, unprobed;
-    uint64_t probe_ns; /* 0: none is under way */
-    uint32_t spare_id; /* the next data_stream_id behind those that were given */
-    uint32_t failures; /* attempts since the channel was open */
+    uint32_t index, unprobed; /* among those of its MUX */
+    uint64_t probe_ns;        /* 0: none is under way */
+    uint32_t spare_id;        /* the next data_stream_id behind those that were given */
+    uint32_t failures;        /* attempts since the channel was open */
     bool is_closing, has_next_version;
     struct stream *streams;
 };
@@ -71,12 +77,11 @@ struct run {
     struct simc__emmg_result *result;
     struct simc_uv_loop *loop;
     struct simc_uv_timer *tick, *end;
-    struct channel *channels;
-    uint32_t open_streams, done_streams;
+    struct mux muxes[SIMC__EMMG_MUXES_MAX];
+    struct channel *channels; /* of all MUXes */
+    uint32_t channel_count, stream_count, open_streams, done_streams;
     uint64_t last_tick_ns;
-    int udp; /* -1: none */
-    bool is_ending, is_over;
-    char told[SIMC_UV_TEXT_SIZE]; /* what the user was told last, see tell() */
+    bool has_udp, is_ending, is_over;
 };
 
 /* A MUX may name streams that are not ours. @return NULL: there is none. */
@@ -105,7 +110,7 @@ static void close_channels(void *context)
 {
     struct run *run = context;
     bool is_any = false;
-    for (uint32_t i = 0; i < run->plan->channels; i++) {
+    for (uint32_t i = 0; i < run->channel_count; i++) {
         struct channel *channel = &run->channels[i];
         /* A connection ends by its protocol, and is not made again: see on_retry(). */
         if (!channel->connection)
@@ -129,7 +134,7 @@ static void finish(struct run *run)
         return;
     run->is_ending = true;
     run->result->end_ns = simc__clock_monotonic_ns();
-    simc_uv_timer_start(run->end, run->udp >= 0 ? GUARD_MS : 1, 0);
+    simc_uv_timer_start(run->end, run->has_udp ? GUARD_MS : 1, 0);
 }
 
 /* The time is over; or the guard time is; or the MUX takes too long for an orderly end. */
@@ -137,7 +142,7 @@ static void on_end_timer(void *context)
 {
     struct run *run = context;
     bool is_closing = false;
-    for (uint32_t i = 0; i < run->plan->channels; i++)
+    for (uint32_t i = 0; i < run->channel_count; i++)
         is_closing = is_closing || run->channels[i].is_closing;
     if (!run->is_ending) {
         finish(run);
@@ -147,29 +152,38 @@ static void on_end_timer(void *context)
     uint64_t passed_ms = (simc__clock_monotonic_ns() - run->result->end_ns) / NS_PER_MS;
     if (is_closing)
         stop_loop(run);
-    else if (run->udp >= 0 && passed_ms < GUARD_MS)
+    else if (run->has_udp && passed_ms < GUARD_MS)
         simc_uv_timer_start(run->end, GUARD_MS - passed_ms, 0);
     else
         close_channels(run);
 }
 
-static void fail(struct run *run, const char *why)
+/* Which MUX it is about stands before a sentence, unless it begins with that. */
+static const char *name_before(const struct mux *mux, const char *why, const char **separator)
 {
-    if (!run->result->trouble[0])
-        snprintf(run->result->trouble, sizeof run->result->trouble, "%s", why);
-    finish(run);
+    bool has_name = strncmp(why, mux->at->name, strlen(mux->at->name)) == 0;
+    *separator = has_name ? "" : ": ";
+    return has_name ? "" : mux->at->name;
+}
+
+static void fail(const struct channel *channel, const char *why)
+{
+    struct simc__emmg_result *result = channel->run->result;
+    const char *separator, *name = name_before(channel->mux, why, &separator);
+    if (!result->trouble[0])
+        snprintf(result->trouble, sizeof result->trouble, "%s%s%s", name, separator, why);
+    finish(channel->run);
 }
 
 /* Says why something has ended in a run that goes on; the same only once until a channel is open
  * again. */
-static void tell(struct run *run, const char *why)
+static void tell(struct mux *mux, const char *why)
 {
-    if (strcmp(run->told, why) == 0)
+    const char *separator, *name = name_before(mux, why, &separator);
+    if (strcmp(mux->told, why) == 0)
         return;
-    snprintf(run->told, sizeof run->told, "%s", why);
-    bool has_address = strncmp(why, run->plan->connect, strlen(run->plan->connect)) == 0;
-    (void)simc__cli_trouble("%s%s%s; the run goes on", has_address ? "" : run->plan->connect,
-                            has_address ? "" : ": ", why);
+    snprintf(mux->told, sizeof mux->told, "%s", why);
+    (void)simc__cli_trouble("%s%s%s; the run goes on", name, separator, why);
 }
 
 /* ---- data ---- */
@@ -216,21 +230,21 @@ static int send_udp(struct stream *stream, const struct simc_slice *datagrams, s
         error = simc_emmg_udp_write(version, run->plan->client_id, stream->data_id, datagrams,
                                     count, &out);
     }
-    if (!error && send(run->udp, bytes, out.at, 0) < 0)
+    if (!error && send(stream->channel->mux->udp, bytes, out.at, 0) < 0)
         return may_pass(run, errno) ? SIMC_EAGAIN : SIMC_EIO;
     return error;
 }
 
 /* Fills a message. @return how many datagrams; their sizes in `bytes`. */
-static size_t gather(struct stream *stream, struct simc_slice *datagrams, uint8_t *room,
-                     size_t *bytes)
+static size_t gather(struct stream *stream, size_t most, struct simc_slice *datagrams,
+                     uint8_t *room, size_t *bytes)
 {
     struct run *run = stream->channel->run;
     const struct simc__emmg_plan *plan = run->plan;
     uint32_t number = stream->channel->index << 16 | stream->data_id;
     size_t count = 0;
     *bytes = 0;
-    while (count < plan->per_message) {
+    while (count < most) {
         struct simc__emmg_place before = stream->place;
         struct simc_slice next;
         if (!simc__emmg_data_next(plan->data, &stream->place, number, plan->loops, &next)) {
@@ -240,7 +254,7 @@ static size_t gather(struct stream *stream, struct simc_slice *datagrams, uint8_
         if (*bytes + next.size + 4 * (count + 1) > MESSAGE_ROOM) {
             stream->place = before; /* it comes again in the next message */
             if (!count)
-                fail(run, "a datagram is longer than a message may be");
+                fail(stream->channel, "a datagram is longer than a message may be");
             break;
         }
         memcpy(room + *bytes, next.data, next.size);
@@ -248,6 +262,41 @@ static size_t gather(struct stream *stream, struct simc_slice *datagrams, uint8_
         *bytes += next.size;
     }
     return count;
+}
+
+/* How many datagrams may be in the next message; of a carousel those whose time has come. Where the
+ * bandwidth is too small for it, or the MUX was away, the times move on by whole periods: nothing
+ * is sent twice as often to make up for it. */
+static size_t due_count(struct stream *stream, uint64_t now_ns)
+{
+    const struct simc__emmg_plan *plan = stream->channel->run->plan;
+    uint64_t period_ns = plan->period_ms * NS_PER_MS;
+    if (!plan->period_ms)
+        return plan->per_message;
+    uint64_t step_ns = period_ns / plan->data->datagrams;
+    if (!step_ns)
+        step_ns = 1;
+    if (!stream->turn_ns)
+        stream->turn_ns = now_ns;
+    uint64_t due_ns = stream->turn_ns + step_ns * stream->turn_count;
+    if (due_ns > now_ns)
+        return 0;
+    for (; now_ns - due_ns >= period_ns; due_ns += period_ns) {
+        stream->turn_ns += period_ns;
+        stream->channel->run->result->late_periods++;
+    }
+    uint64_t due = (now_ns - due_ns) / step_ns + 1;
+    return due < plan->per_message ? (size_t)due : plan->per_message;
+}
+
+static void note_turn(struct stream *stream, size_t count)
+{
+    const struct simc__emmg_plan *plan = stream->channel->run->plan;
+    stream->turn_count += count;
+    while (plan->period_ms && stream->turn_count >= plan->data->datagrams) {
+        stream->turn_count -= plan->data->datagrams;
+        stream->turn_ns += plan->period_ms * NS_PER_MS;
+    }
 }
 
 /* @return false: the MUX does not read, it is too early, or there is nothing more. */
@@ -258,7 +307,7 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
     struct channel *channel = stream->channel;
     struct run *run = channel->run;
     struct simc__emmg_place before = stream->place;
-    size_t bytes, count = gather(stream, datagrams, room, &bytes);
+    size_t bytes, count = gather(stream, due_count(stream, now_ns), datagrams, room, &bytes);
     if (!count)
         return false;
     uint64_t bits = bits_of(run, datagrams, count);
@@ -267,21 +316,22 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
         stream->is_done = false;
         return false;
     }
-    int error = run->udp >= 0 ? send_udp(stream, datagrams, count)
-                              : simc_emmg_send(channel->session, stream->id, datagrams, count,
-                                               now_ns / NS_PER_MS);
+    int error = run->has_udp ? send_udp(stream, datagrams, count)
+                             : simc_emmg_send(channel->session, stream->id, datagrams, count,
+                                              now_ns / NS_PER_MS);
     if (error) {
         stream->place = before;
         stream->is_done = false;
         /* A stream that the MUX has ended is closing: an event will tell. */
         if (error != SIMC_EAGAIN && error != SIMC_ENOTFOUND)
-            fail(run, error == SIMC_EIO ? strerror(errno) : simc_error_text(error));
+            fail(channel, error == SIMC_EIO ? strerror(errno) : simc_error_text(error));
         return false;
     }
     run->result->messages++;
     run->result->datagrams += count;
     run->result->bytes += bytes;
     channel->unprobed++;
+    note_turn(stream, count);
     if (run->plan->kbitps)
         simc__emmg_pace_sent(&stream->pace, bits, simc__clock_monotonic_ns());
     if (run->plan->count && run->result->datagrams >= run->plan->count) {
@@ -306,7 +356,7 @@ static void open_stream(struct stream *stream, uint64_t now_ms)
     const struct simc__emmg_plan *plan = stream->channel->run->plan;
     if (simc_emmg_stream_open(stream->channel->session, stream->id, stream->data_id,
                               plan->data_type, now_ms))
-        fail(stream->channel->run, "a stream cannot be opened");
+        fail(stream->channel, "a stream cannot be opened");
 }
 
 static bool may_send(const struct stream *stream)
@@ -318,7 +368,7 @@ static bool may_send(const struct stream *stream)
 
 static void note_done(struct run *run, struct stream *stream)
 {
-    if (stream->is_done && ++run->done_streams == run->plan->channels * run->plan->streams)
+    if (stream->is_done && ++run->done_streams == run->stream_count)
         finish(run);
 }
 
@@ -357,7 +407,7 @@ static void on_tick(void *context)
     struct run *run = context;
     uint64_t now_ns = simc__clock_monotonic_ns(), passed_ns = now_ns - run->last_tick_ns;
     run->last_tick_ns = now_ns;
-    for (uint32_t i = 0; i < run->plan->channels && !run->is_ending; i++) {
+    for (uint32_t i = 0; i < run->channel_count && !run->is_ending; i++) {
         send_channel(&run->channels[i], passed_ns, now_ns);
         if (run->channels[i].connection)
             simc_uv_connection_pump(run->channels[i].connection);
@@ -393,7 +443,7 @@ static void on_stream_open(struct channel *channel, uint16_t id, uint64_t now_ms
     stream->has_share = run->plan->no_negotiation;
     if (!run->plan->no_negotiation)
         ask(stream, run->plan->kbitps ? run->plan->kbitps : UINT16_MAX, now_ms);
-    if (++run->open_streams == run->plan->channels * run->plan->streams && !run->result->has_begun)
+    if (++run->open_streams == run->stream_count && !run->result->has_begun)
         begin(run);
 }
 
@@ -482,9 +532,9 @@ static void on_closed(struct channel *channel, const struct simc_session_event *
     if (run->is_ending || event->reason == SIMC_REASON_DISCONNECTED)
         return;
     if (run->plan->goes_on)
-        tell(run, why);
+        tell(channel->mux, why);
     else
-        fail(run, why);
+        fail(channel, why);
 }
 
 /* @return false: all ids have been tried. */
@@ -529,7 +579,7 @@ static void on_event(struct channel *channel, const struct simc_session_event *e
     switch (event->type) {
     case SIMC_EVENT_CHANNEL_OPEN:
         channel->failures = 0;
-        channel->run->told[0] = '\0';
+        channel->mux->told[0] = '\0';
         open_streams(channel, now_ms);
         break;
     case SIMC_EVENT_STREAM_OPEN:
@@ -609,7 +659,7 @@ static void on_end(void *context, struct simc_uv_connection *connection,
     channel->is_closing = false;
     if (!run->is_ending || run->is_over)
         return;
-    for (uint32_t i = 0; i < run->plan->channels; i++)
+    for (uint32_t i = 0; i < run->channel_count; i++)
         if (run->channels[i].connection)
             return;
     stop_loop(run);
@@ -631,7 +681,7 @@ static void on_retry(void *context, struct simc_uv_client *client, const struct 
     }
     run->result->reconnects++;
     if (!run->plan->goes_on) {
-        fail(run, end->text);
+        fail(channel, end->text);
         return;
     }
     *delay_ms = RETRY_MS;
@@ -641,67 +691,20 @@ static void on_retry(void *context, struct simc_uv_client *client, const struct 
         *delay_ms = RETRY_MOST_MS;
     channel->failures++;
     if (end->reason != SIMC_UV_END_PROTOCOL) /* on_closed() has said why */
-        tell(run, end->text);
+        tell(channel->mux, end->text);
 }
 
 /* ---- start ---- */
 
-static int set_multicast(int udp, const struct simc__emmg_plan *plan, int family)
-{
-    int ttl = plan->ttl, error = 0;
-    struct in_addr from;
-    if (family == AF_INET6) {
-        unsigned index = plan->interface ? if_nametoindex(plan->interface) : 0;
-        error = setsockopt(udp, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &ttl, sizeof ttl);
-        if (!error && plan->interface)
-            error = setsockopt(udp, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
-        return error;
-    }
-    error = setsockopt(udp, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof ttl);
-    if (!error && plan->interface) {
-        const struct simc_slice name = simc_slice_text(plan->interface);
-        struct addrinfo hints = {.ai_family = AF_INET, .ai_flags = AI_NUMERICHOST}, *found = NULL;
-        if (name.size == 0 || getaddrinfo(plan->interface, NULL, &hints, &found))
-            return -1;
-        from = ((struct sockaddr_in *)(void *)found->ai_addr)->sin_addr;
-        freeaddrinfo(found);
-        error = setsockopt(udp, IPPROTO_IP, IP_MULTICAST_IF, &from, sizeof from);
-    }
-    return error;
-}
-
-static int open_udp(struct run *run)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
-    char host[256], service[8];
-    uint16_t port;
-    run->udp = -1;
-    if (!run->plan->udp)
-        return 0;
-    if (simc__cli_address_read(run->plan->udp, host, &port))
-        return simc__cli_trouble("--udp: write ADDRESS:PORT, such as 127.0.0.1:2240");
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    int error = getaddrinfo(host, service, &hints, &found);
-    if (error)
-        return simc__cli_trouble("--udp %s: %s", run->plan->udp, gai_strerror(error));
-    run->udp = socket(found->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool is_good = run->udp >= 0 && set_multicast(run->udp, run->plan, found->ai_family) == 0 &&
-                   connect(run->udp, found->ai_addr, found->ai_addrlen) == 0;
-    error = errno;
-    freeaddrinfo(found);
-    if (!is_good)
-        return simc__cli_trouble("--udp %s: %s", run->plan->udp, strerror(error));
-    return 0;
-}
-
-static int start_channels(struct run *run, const char *host, uint16_t port)
+/* The channels of one MUX. */
+static int start_channels(struct run *run, struct mux *mux, struct channel *channels)
 {
     const struct simc__emmg_plan *plan = run->plan;
-    run->channels = calloc(plan->channels, sizeof *run->channels);
-    int error = run->channels ? 0 : SIMC_ENOMEM;
+    int error = 0;
     for (uint32_t i = 0; !error && i < plan->channels; i++) {
-        struct channel *channel = &run->channels[i];
+        struct channel *channel = &channels[i];
         channel->run = run;
+        channel->mux = mux;
         channel->index = i;
         channel->id = (uint16_t)(plan->first_channel + i);
         channel->version = plan->version;
@@ -715,7 +718,7 @@ static int start_channels(struct run *run, const char *host, uint16_t port)
             channel->streams[k].data_id = (uint16_t)(plan->first_data_id + i * plan->streams + k);
         }
         const struct simc_uv_client_settings settings = {
-            .remote = {.host = host, .port = port},
+            .remote = {.host = mux->at->host, .port = mux->at->port},
             .tls = plan->tls,
             .retry_first_ms = RETRY_MS, /* see on_retry() */
             .retry_most_ms = RETRY_MOST_MS,
@@ -724,6 +727,18 @@ static int start_channels(struct run *run, const char *host, uint16_t port)
         };
         error = simc_uv_client_new(run->loop, &settings, &channel->client);
     }
+    return error;
+}
+
+static int start_muxes(struct run *run)
+{
+    const struct simc__emmg_plan *plan = run->plan;
+    run->channel_count = plan->mux_count * plan->channels;
+    run->stream_count = run->channel_count * plan->streams;
+    run->channels = calloc(run->channel_count, sizeof *run->channels);
+    int error = run->channels ? 0 : SIMC_ENOMEM;
+    for (uint32_t i = 0; !error && i < plan->mux_count; i++)
+        error = start_channels(run, &run->muxes[i], &run->channels[i * plan->channels]);
     return error;
 }
 
@@ -736,12 +751,12 @@ static void on_signal(void *context, int number)
 static int start(struct run *run)
 {
     struct simc_uv_signal *signal;
-    char host[256];
-    uint16_t port;
-    if (simc__cli_address_read(run->plan->connect, host, &port))
-        return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2240");
-    if (open_udp(run))
-        return SIMC__EXIT_TROUBLE;
+    for (uint32_t i = 0; i < run->plan->mux_count; i++) {
+        run->muxes[i].at = &run->plan->muxes[i];
+        run->has_udp = run->muxes[i].at->udp_host[0] != '\0';
+        if (run->has_udp && simc__emmg_udp_open(run->plan, run->muxes[i].at, &run->muxes[i].udp))
+            return SIMC__EXIT_TROUBLE;
+    }
     int error = simc_uv_loop_new(NULL, &run->loop);
     if (!error)
         error = simc_uv_timer_new(run->loop, on_tick, run, &run->tick);
@@ -750,7 +765,7 @@ static int start(struct run *run)
     if (!error)
         error = simc_uv_signal_new(run->loop, SIGNAL_INTERRUPT, on_signal, run, &signal);
     if (!error)
-        error = start_channels(run, host, port);
+        error = start_muxes(run);
     if (error)
         return simc__cli_trouble("cannot start: %s", simc_error_text(error));
     run->last_tick_ns = simc__clock_monotonic_ns();
@@ -760,16 +775,19 @@ static int start(struct run *run)
 
 int simc__emmg_run_plan(const struct simc__emmg_plan *plan, struct simc__emmg_result *result)
 {
-    struct run run = {.plan = plan, .result = result, .udp = -1};
+    struct run run = {.plan = plan, .result = result};
+    for (uint32_t i = 0; i < SIMC__EMMG_MUXES_MAX; i++)
+        run.muxes[i].udp = -1;
     int status = start(&run);
     if (!status)
         simc_uv_loop_run(run.loop);
     run.is_ending = run.is_over = true;
     simc_uv_loop_free(run.loop);
-    for (uint32_t i = 0; run.channels && i < plan->channels; i++)
+    for (uint32_t i = 0; run.channels && i < run.channel_count; i++)
         free(run.channels[i].streams);
     free(run.channels);
-    if (run.udp >= 0)
-        close(run.udp);
+    for (uint32_t i = 0; i < SIMC__EMMG_MUXES_MAX; i++)
+        if (run.muxes[i].udp >= 0)
+            close(run.muxes[i].udp);
     return status;
 }

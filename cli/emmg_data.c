@@ -48,6 +48,8 @@ static int check_file(struct simc__emmg_data *data, const char *path)
             if (data->bytes[at] != SIMC_TS_SYNC)
                 return simc__cli_trouble("%s: the packet at byte %zu does not begin with 0x47",
                                          path, at);
+        size_t size = data->packet_count * SIMC_TS_SIZE;
+        data->datagrams = (data->size + size - 1) / size;
         return 0;
     }
     if (data->size && data->bytes[0] < 0x80 && !read_hex(data))
@@ -55,8 +57,8 @@ static int check_file(struct simc__emmg_data *data, const char *path)
     rest = simc_slice(data->bytes, data->size);
     int error;
     while ((error = simc_section_next(&rest, &section)) == 0)
-        data->sections++;
-    if (error != SIMC_EEND || !data->sections)
+        data->datagrams++;
+    if (error != SIMC_EEND || !data->datagrams)
         return simc__cli_trouble("%s: what stands at byte %zu is no whole section", path,
                                  data->size - rest.size);
     return 0;

@@ -84,6 +84,7 @@ simulcrypt_SOURCES += \
 	%D%/emmg_client.c \
 	%D%/emmg_data.c \
 	%D%/emmg_pace.c \
+	%D%/emmg_udp.c \
 	%D%/latency.c \
 	%D%/latency.h \
 	%D%/load.c \

@@ -128,6 +128,22 @@ select undef, undef, undef, 0.02
 my $to_group = Simc::ScriptedMux->start('group', arguments => ['--udp', "$GROUP:" . ($port || 9),
     qw(--interface 127.0.0.2 --ttl 7 --for 2), @$forever]);
 
+# Carousels: one that fits, and one that does not.
+my $PERIOD_S = 1;
+my %carousel = map {
+    $_->[0] => Simc::ScriptedMux->start($_->[0], udp => 1, arguments => ['--file', $emms,
+        '--period', 1000 * $PERIOD_S, '--bandwidth', $_->[1], qw(--loops 0 --for 8)])
+} ['carousel', 400], ['narrow', 20];
+
+# Two MUXes of one EMMG; the second one is away for a time.
+my $second = Simc::ScriptedMux->new('second', udp => 1, allocation => 100);
+my $first = Simc::ScriptedMux->start('first', udp => 1, beside => [$second], allocation => 400,
+    arguments => [qw(--bandwidth 400 --go-on --for 0 --loops 0), '--file', $emms]);
+Simc::ScriptedMux::after(3, sub { $second->refuse; $second->{cut} = time;
+    $second->drop($second->connection) });
+Simc::ScriptedMux::after(5, sub { $second->listen });
+Simc::ScriptedMux::after(10, sub { kill 'INT', $first->{pid} });
+
 my @late = Simc::ScriptedMux::serve($SECONDS);
 is("@late", '', 'every EMMG has ended');
 
@@ -186,6 +202,48 @@ subtest 'EMMG-032, EMMG-033: allocations that nobody asked for' => sub {
     cmp_ok($most, '<=', 100_000, 'lowered: the rate is that one within a second');
     rate_is_kept($told, 'lowered', 100, $lowered + 1, $raised);
     rate_is_kept($told, 'raised', 300, $raised + 1);
+};
+
+subtest 'EMMG-049: a carousel' => sub {
+    my ($mux, $narrow) = @carousel{qw(carousel narrow)};
+    is($mux->{status}, 0, 'it ended well') or diag($mux->err);
+    my %times;
+    push @{$times{$place{$_->[1]}}}, $_->[0]
+        for map { my $one = $_; map { [$one->{time}, $_] } @{$one->{items}} } @{$mux->{datagrams}};
+    is(scalar keys %times, scalar @sections, 'each section came');
+    my @means = map { ($_->[-1] - $_->[0]) / $#$_ } values %times;
+    my ($least, $most) = (sort { $a <=> $b } @means)[0, -1];
+    cmp_ok($least, '>', $PERIOD_S * 0.95, sprintf 'in the mean every %.3f s at least', $least);
+    cmp_ok($most, '<', $PERIOD_S * 1.05, sprintf 'and every %.3f s at most', $most);
+    unlike(read_file($mux->{out}), qr/late/, 'none was left out');
+    is($narrow->{status}, 0, 'one with too little bandwidth ended well') or diag($narrow->err);
+    my ($peak) = most_bits($narrow, $WINDOW_S, $narrow->{datagrams}[0]{time},
+        $narrow->{datagrams}[-1]{time});
+    cmp_ok($peak, '<=', 20_000, "at most $peak bits in any second, of 20000");
+    like(read_file($narrow->{out}), qr/carousel was a whole period late \d+ times/,
+        'and says that the period is not kept');
+};
+
+subtest 'EMMG-070: two MUXes' => sub {
+    is($first->{status}, 0, 'it ended well') or diag($first->err);
+    is(scalar @{$first->{connections}}, 1, 'one of them has been there all the time');
+    is(scalar @{$second->{connections}}, 2, 'the other one was away and is there again');
+    for my $mux ($first, $second) {
+        my @setups = $mux->of_type(0x111);
+        is(scalar @setups, scalar @{$mux->{connections}}, "$mux->{name}: a stream each time");
+        is(join(' ', map { $setups[-1]{value}{$_} } 1, 3, 4, 8),
+            join(' ', @ids{qw(client channel stream data)}), 'with the same ids');
+        my @places = map { $place{$_} } map { @{$_->{items}} } @{$mux->{datagrams}};
+        my @wrong = grep { ($places[$_] + 1) % @sections != $places[$_ + 1] } 0 .. $#places - 1;
+        is("@wrong", '', @places . ' sections, one behind the other');
+    }
+    rate_is_kept($first, 'first', 400);
+    rate_is_kept($second, 'second', 100, undef, $second->{cut});
+    my @while_away = grep { $_->{time} > $second->{cut} && $_->{time} < $second->{cut} + 2 }
+        @{$first->{datagrams}};
+    cmp_ok(scalar @while_away, '>', 100, 'the first one got ' . @while_away . ' meanwhile');
+    like($first->err, qr/^simulcrypt: 127\.0\.0\.1:$second->{port}: /m, 'the user was told which');
+    unlike($first->err, qr/127\.0\.0\.1:$first->{port}/, 'and nothing of the other one');
 };
 
 subtest 'EMMG-072: the system clock is stepped' => sub {

@@ -34,24 +34,30 @@ my $select = IO::Select->new;
 my %reader; # fileno => what is called when there is something to read
 my @timers; # [time, what is called]
 
-# Makes a MUX and starts an EMMG for it. Options: arguments (for `simulcrypt emmg`), udp (1: data
-# comes by UDP), on (a hash of message type => what is called with (mux, connection, message) and
-# returns an answer; undef: none is sent), allocation (kbit/s; otherwise what is asked for), refuses
-# (1: nobody listens), env (for the EMMG).
-sub start {
+# Makes a MUX. Options: udp (1: data comes by UDP), on (a hash of message type => what is called
+# with (mux, connection, message) and returns an answer; undef: none is sent), allocation (kbit/s;
+# otherwise what is asked for), refuses (1: nobody listens).
+sub new {
     my ($class, $name, %how) = @_;
     my $self = bless {name => $name, on => $how{on} || {}, allocation => $how{allocation},
         connections => [], messages => [], datagrams => [], err => scratch("mux-$name.err"),
         out => scratch("mux-$name.out")}, $class;
     $self->listen;
     $self->refuse if $how{refuses};
-    my @udp;
-    if ($how{udp}) {
-        $self->listen_udp;
-        @udp = ('--udp', "127.0.0.1:$self->{udp_port}");
-    }
-    my @command = (program('simulcrypt', 'cli'), 'emmg', '-c', "127.0.0.1:$self->{port}",
-        '--client-id', '0x12340001', @udp, @{$how{arguments}});
+    $self->listen_udp if $how{udp};
+    return $self;
+}
+
+# Makes a MUX and starts an EMMG for it. Further options: arguments (for `simulcrypt emmg`), env
+# (for it), beside (a list of other MUXes that it is for, too).
+sub start {
+    my ($class, $name, %how) = @_;
+    my $self = $class->new($name, %how);
+    my @muxes = ($self, @{$how{beside} || []});
+    my @udp = map { "127.0.0.1:$_->{udp_port}" } grep { $_->{udp_port} } @muxes;
+    my @command = (program('simulcrypt', 'cli'), 'emmg',
+        '-c', join(',', map { "127.0.0.1:$_->{port}" } @muxes),
+        '--client-id', '0x12340001', @udp ? ('--udp', join ',', @udp) : (), @{$how{arguments}});
     my $pid = fork;
     die "cannot fork: $!\n" if not defined $pid;
     if ($pid == 0) {
