@@ -197,16 +197,17 @@ subtest 'keys rotate under load' => sub {
     my $saved = scratch('rotated');
     my $load = start_load($port, '--streams', 4, '--for', 0, '--count', 20000, '--rate', 8000,
         '--save', $saved);
+    my $ecms = sub {
+        return metric($admin, qq(ecmg_ecms_total{super_cas_id="$SYSTEM",system="profile1"})) || 0;
+    };
+    ok(eventually(sub { $ecms->() > 0 }), 'ECMs flow');
     for my $round (1 .. 3) {
-        my $before = metric($admin, qq(ecmg_ecms_total{super_cas_id="$SYSTEM",system="profile1"}));
+        my $before = $ecms->();
         my $rotate = simulcrypt(['keys', 'rotate', $keys, '--package', 1, '--at',
             'now']);
         is($rotate->{status}, 0, 'a new version') or diag($rotate->{err});
         ok($daemon->reload, 'is taken over');
-        ok(eventually(sub {
-            (metric($admin, qq(ecmg_ecms_total{super_cas_id="$SYSTEM",system="profile1"})) || 0)
-                > ($before || 0) + 100;
-        }), 'and ECMs go on');
+        ok(eventually(sub { $ecms->() > $before + 100 }), 'and ECMs go on');
     }
     # A faulty file changes nothing.
     my $good = read_file($keys);
