@@ -165,7 +165,7 @@ struct emmg_world *emmg_world_new(void)
     ck_assert_ptr_nonnull(world);
     world->bins = calloc(EMMG_BINS, sizeof *world->bins);
     ck_assert_ptr_nonnull(world->bins);
-    world->now_ms = 1000;
+    world->now_ms = EMMG_START_MS;
     memcpy(world->versions, (const uint8_t[]){1, 2, 3, 5}, 4);
     world->clients[0] = (struct simc__emmg_client_conf){
         .priority = 4, .bandwidth_kbitps = 65535, .default_bandwidth_kbitps = 100};
@@ -265,6 +265,16 @@ void emmg_step(struct emmg_world *world, uint64_t ms)
         for (unsigned i = 0; i < EMMG_PEERS; i++)
             if (world->peers[i].session)
                 emmg_pump(world, &world->peers[i]);
+        run_engine(world);
+    }
+}
+
+void emmg_late(struct emmg_world *world, uint64_t ms, bool is_filled)
+{
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end;) {
+        world->now_ms += EMMG_STEP_MS;
+        if (is_filled)
+            simc__emmg_fill(world->emmg, world->mux);
         run_engine(world);
     }
 }

@@ -12,6 +12,7 @@ enum {
     EMMG_STREAMS = 16,
     EMMG_KEYS = 4096, /* streams in all */
     EMMG_CLIENT = 0x12340001,
+    EMMG_START_MS = 1000, /* when the stream of the engine begins */
     EMMG_STEP_MS = 5,
     EMMG_BIN_MS = 100,
     EMMG_BINS = 80000,
@@ -70,6 +71,9 @@ struct emmg_world *emmg_world_new(void);
 void emmg_pump(struct emmg_world *world, struct emmg_peer *peer);
 /* Lets time pass. */
 void emmg_step(struct emmg_world *world, uint64_t ms);
+/** Time in which the program did not get to run, made up for by the engine alone.
+ *  @param is_filled the engine gets what waits for it meanwhile. */
+void emmg_late(struct emmg_world *world, uint64_t ms, bool is_filled);
 struct emmg_peer *emmg_connect_from(struct emmg_world *world, unsigned index, uint32_t client_id,
                                     uint16_t channel_id, uint8_t form, uint8_t version,
                                     const struct simc__emmg_peer *from);

@@ -468,6 +468,50 @@ START_TEST(test_pacing)
 }
 END_TEST
 
+/* Sends sections of 100 bytes as long as the MUX takes them, a second ahead at most. */
+static void keep_fed(struct emmg_world *world, struct emmg_peer *peer, unsigned kbitps)
+{
+    uint64_t due = (world->now_ms + 1000) * kbitps / 8 / 100;
+    while (world->sent[1] < due && emmg_send_section(world, peer, 1, 1, 100))
+        ;
+}
+
+/* A program that is late keeps the pace of what waits, with what the engine has ahead and, filled,
+ * with the queue. Not filled it cannot: that shows that the queue is needed. */
+START_TEST(test_late_program)
+{
+    enum { KBITPS = 20000, BEFORE_MS = 3000, LATE_MS = 800, BINS = LATE_MS / EMMG_BIN_MS };
+    const uint64_t wanted = (uint64_t)KBITPS * EMMG_BIN_MS / (EMMG_PACKET * 8);
+    bool is_filled = _i;
+    struct emmg_world *world = emmg_world_new();
+    world->conf.excess = SIMC__EMMG_EXCESS_WAIT;
+    world->conf.bandwidth_kbitps = 30000;
+    world->conf.limits.queue = 3 << 20;
+    world->clients[0].pid = world->watched = 0x500;
+    emmg_world_start(world, 40000000);
+    struct emmg_peer *a = emmg_connect(world, 0, EMMG_CLIENT, 1, 0, 3);
+    emmg_open_stream(world, a, 1, 1, 0);
+    emmg_ask(world, a, 1, KBITPS);
+    while (world->now_ms < BEFORE_MS) {
+        keep_fed(world, a, KBITPS);
+        emmg_step(world, EMMG_STEP_MS);
+    }
+    unsigned first = (unsigned)((world->now_ms - EMMG_START_MS) / EMMG_BIN_MS) + 1, most = 0,
+             full = 0;
+    emmg_late(world, LATE_MS, is_filled);
+    for (unsigned i = first; i < first + BINS - 2; i++) {
+        most = world->bins[i] > most ? world->bins[i] : most;
+        full += world->bins[i] + wanted / 100 + 2 >= wanted;
+    }
+    ck_assert_uint_le(most, wanted + wanted / 100 + 2);
+    if (is_filled)
+        ck_assert_uint_eq(full, BINS - 2);
+    else
+        ck_assert_uint_lt(full, BINS - 2);
+    emmg_world_free(world);
+}
+END_TEST
+
 /* Two hours of EMMs (SIMC_EMMG_HOURS): no byte more or less comes out than went in. */
 START_TEST(test_soak)
 {
@@ -525,6 +569,7 @@ Suite *suite_mux_emmg(void)
     tcase_add_test(tcase, test_queue_is_full);
     tcase_add_test(tcase, test_engine_goes_and_comes);
     tcase_add_loop_test(tcase, test_pacing, 0, (int)UNIT_COUNT(paces));
+    tcase_add_loop_test(tcase, test_late_program, 0, 2);
     tcase_add_test(tcase, test_soak);
     suite_add_tcase(suite, tcase);
     return suite;
