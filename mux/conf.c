@@ -542,7 +542,7 @@ static const struct simc__conf_choice rate_choices[] = {
     {"variable", SIMC__MUX_VARIABLE, "as the packets are due, at most the bitrate"},
     {"replace", SIMC__MUX_REPLACE,
      "that of the only input: its packets keep their places, and what is inserted takes those of "
-     "null packets"},
+     "null packets; a title without such places grows"},
     {NULL, 0, NULL},
 };
 

@@ -52,8 +52,9 @@ enum simc__mux_rate {
                          * packets; PCRs are restamped */
     SIMC__MUX_REPLACE,  /* the packets of the only input keep their places and times; what is
                          * inserted takes the place of null packets and of packets that are
-                         * dropped. `bitrate` only makes null packets while the input is away; 0:
-                         * the last rate of the input */
+                         * dropped, and in a title that has none it goes between the others.
+                         * `bitrate` only makes null packets while the input is away; 0: the last
+                         * rate of the input */
 };
 
 /* Which programmes are in the output. */

@@ -5,7 +5,13 @@
 
 #include "mux/internal.h"
 
-enum { STALL_MS = 1000, FILL_MS = 100, AHEAD = 6 };
+enum {
+    STALL_MS = 1000,
+    FILL_MS = 100,
+    ROOM_MS = 20,       /* that a title waits for a free slot, where it has no null packets */
+    NULL_ROOM_MS = 200, /* and where it has: it keeps its constant rate if at all possible */
+    AHEAD = 6,
+};
 
 /* Ticks of one packet at 1 bit per second. */
 #define PACKET_TICKS (UINT64_C(188 * 8) * SIMC_PCR_HZ)
@@ -323,6 +329,32 @@ static void fill_grid(struct simc__mux *mux, uint64_t limit)
 
 /* ---- slots of the input ---- */
 
+/* A title grows where it has no room: what has waited for too long goes in front of a packet, and
+ * before the first one of a service goes all that is due, so that a player knows its tables. Slots
+ * that are free later make up for it. */
+static bool grow(struct simc__mux *mux, const struct simc__mux_input *input, uint64_t tick)
+{
+    const uint8_t *packet = input->entries[input->read & input->mask].packet;
+    uint32_t patience_ms = mux->has_nulls ? NULL_ROOM_MS : ROOM_MS;
+    bool is_due = !mux->has_passed || tick - mux->room_tick > simc__mux_ms(patience_ms);
+    if (!mux->config->is_file || mux->ready == 0 || !is_due ||
+        input->routes[simc_ts_pid(packet)].kind != SIMC__MUX_KIND_PASS || !insert(mux, tick))
+        return false;
+    mux->grown++;
+    return true;
+}
+
+static void fill_slot(struct simc__mux *mux, uint64_t tick)
+{
+    mux->room_tick = tick;
+    if (mux->ready != 0 && insert(mux, tick))
+        return;
+    if (mux->grown > 0)
+        mux->grown--;
+    else
+        put_null(mux, tick);
+}
+
 static void fill_replace(struct simc__mux *mux, uint64_t limit)
 {
     struct simc__mux_input *input = mux->inputs[0];
@@ -352,13 +384,20 @@ static void fill_replace(struct simc__mux *mux, uint64_t limit)
         mux->tick = tick;
         if (!is_settled(mux))
             settle(mux);
+        if (has_packet && grow(mux, input, tick))
+            continue;
         bool is_passed = has_packet && emit_input(mux, input, tick);
-        if (has_packet)
+        if (has_packet) {
+            const uint8_t *packet = input->entries[input->read & input->mask].packet;
+            mux->has_nulls |= simc_ts_pid(packet) == SIMC_PID_NULL;
             simc__mux_input_pop(input);
-        if (is_passed)
-            commit(mux, tick);
-        else if (mux->ready == 0 || !insert(mux, tick))
-            put_null(mux, tick);
+        }
+        if (!is_passed) {
+            fill_slot(mux, tick);
+            continue;
+        }
+        commit(mux, tick);
+        mux->has_passed = true;
     }
 }
 

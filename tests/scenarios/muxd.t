@@ -311,6 +311,8 @@ subtest 'a title is scrambled by an SCS' => sub {
     my $text = expect_clean($output, 'by an SCS');
     like($text, qr/CA system 0x1234 .* ECM on PID 0x1f00, private data abcd/,
         'the ECM PID and its private data are in the PMT');
+    cmp_ok(abs((-s $output) - (-s $input)), '<', 10 * $PACKET, 'it is as long as before: what was '
+        . 'inserted took null packets');
     is((grep { pid($_) != 0x1fff && tsc($_) == 0 && payload($_) ne '' && (pid($_) == 0x101)
         && length(payload($_)) >= 16 } packets($output))[0], undef, 'no packet is clear');
     $run = simulcrypt(['ts', 'descramble', '-q', '--cw-file', ordered_words($scs), $output,
@@ -325,6 +327,36 @@ subtest 'a title is scrambled by an SCS' => sub {
         keys %began), '', 'they began when they were to');
     is(join(' ', grep { $_ > 0 && !($first{$_} && $first{$_} < $began{$_}) } keys %began), '',
         'each behind its ECM');
+    $scs->stop;
+};
+
+# Most files are like this one: nothing has been left free in it.
+subtest 'a title without null packets grows' => sub {
+    my ($tight, $output, $clear, $socket) = (scratch('tight.ts'), scratch('grown.ts'),
+        scratch('clear.ts'), scratch('s2'));
+    my $run = run(['ffmpeg', qw(-v error -y -i), $input, qw(-map 0:p:1 -c copy -f mpegts), $tight]);
+    is($run->{status}, 0, 'ffmpeg makes it') or diag($run->{err});
+    is((grep { pid($_) == 0x1fff } packets($tight))[0], undef, 'it has no null packet');
+    my $scs = start_stub($socket, 2000);
+    $run = title('--input', $tight, '--output', $output, '--link', $socket);
+    is($run->{status}, 0, 'it ends well') or diag($run->{err});
+    unlike($run->{err}, qr/alarm/, 'without an alarm: all that is due has room');
+    my @packets = packets($output);
+    my ($first) = grep { pid($packets[$_]) == 0x100 } 0 .. $#packets;
+    my %before = map { pid($_) => 1 } @packets[0 .. $first - 1];
+    ok($before{$_}, sprintf 'PID 0x%04x stands before the first packet of a stream', $_)
+        for 0, 1, 0x1000, 0x1f00;
+    my $more = @packets - (-s $tight) / $PACKET;
+    cmp_ok($more, '>', 50, "it has $more packets more");
+    cmp_ok($more, '<', 400, 'and no more than ECMs and tables need');
+    is((grep { tsc($_) } @packets) + 0, (grep { tsc($_) == 0 && pid($_) >= 0x100
+        && pid($_) < 0x110 && length(payload($_)) >= 16 } packets($tight)) + 0,
+        'all packets of the service are scrambled');
+    $run = simulcrypt(['ts', 'descramble', '-q', '--cw-file', ordered_words($scs), $output,
+        $clear]);
+    is($run->{status}, 0, 'descrambled with the ordered words') or diag($run->{err});
+    is(stream_hash($clear, 1), stream_hash($tight, 1), 'the programme is as it was');
+    expect_clean($output, 'grown', qr/PCR_accuracy|NIT_actual/);
     $scs->stop;
 };
 
