@@ -436,8 +436,9 @@ struct simc__mux {
     uint64_t *ticks;
     uint32_t block_count, block_limit;
     /* Slots of the input. */
-    bool has_passed;    /* a packet of it is in the output */
-    bool has_nulls;     /* it has brought a null packet */
+    bool has_passed; /* a packet of it is in the output */
+    bool has_nulls;  /* it has brought a null packet, at null_tick the last one */
+    uint64_t null_tick;
     uint64_t room_tick; /* of the last slot that was free */
     uint64_t grown;     /* packets that the output has more than the input, to be made up for */
     struct simc_scramble_job *jobs;

@@ -8,7 +8,7 @@
 enum {
     STALL_MS = 1000,
     FILL_MS = 100,
-    ROOM_MS = 20,       /* that a title waits for a free slot, where it has no null packets */
+    ROOM_MS = 20,       /* that a title waits for a free slot, where it has no null packets now */
     NULL_ROOM_MS = 200, /* and where it has: it keeps its constant rate if at all possible */
     AHEAD = 6,
 };
@@ -330,14 +330,15 @@ static void fill_grid(struct simc__mux *mux, uint64_t limit)
 /* ---- slots of the input ---- */
 
 /* A title grows where it has no room: what has waited for too long goes in front of a packet, and
- * before the first one of a service goes all that is due, so that a player knows its tables. Slots
- * that are free later make up for it. */
+ * in front of the first one goes all that is due, so that a player knows its tables. Slots that are
+ * free later make up for it. */
 static bool grow(struct simc__mux *mux, const struct simc__mux_input *input, uint64_t tick)
 {
     const uint8_t *packet = input->entries[input->read & input->mask].packet;
-    uint32_t patience_ms = mux->has_nulls ? NULL_ROOM_MS : ROOM_MS;
-    bool is_due = !mux->has_passed || tick - mux->room_tick > simc__mux_ms(patience_ms);
-    if (!mux->config->is_file || mux->ready == 0 || !is_due ||
+    bool has_nulls = mux->has_nulls && tick - mux->null_tick < SIMC__MUX_SECOND;
+    uint32_t patience_ms = has_nulls ? NULL_ROOM_MS : ROOM_MS;
+    if (!mux->config->is_file || mux->ready == 0 ||
+        (mux->has_passed && tick - mux->room_tick <= simc__mux_ms(patience_ms)) ||
         input->routes[simc_ts_pid(packet)].kind != SIMC__MUX_KIND_PASS || !insert(mux, tick))
         return false;
     mux->grown++;
@@ -389,7 +390,10 @@ static void fill_replace(struct simc__mux *mux, uint64_t limit)
         bool is_passed = has_packet && emit_input(mux, input, tick);
         if (has_packet) {
             const uint8_t *packet = input->entries[input->read & input->mask].packet;
-            mux->has_nulls |= simc_ts_pid(packet) == SIMC_PID_NULL;
+            if (simc_ts_pid(packet) == SIMC_PID_NULL) {
+                mux->has_nulls = true;
+                mux->null_tick = tick;
+            }
             simc__mux_input_pop(input);
         }
         if (!is_passed) {
