@@ -42,8 +42,8 @@ struct stream {
     uint64_t asked_ns;    /* of the last lowering */
     uint64_t again_ns;    /* when it is set up again; 0: it is not */
     uint32_t other_ids;
-    uint64_t turn_ns,
-        turn_count; /* carousel: when it began, and datagrams since then; 0: not yet */
+    uint64_t turn_ns;    /* carousel: when this turn began; 0: none has */
+    uint64_t turn_count; /* datagrams since then */
     struct simc__emmg_place place;
     struct simc__emmg_pace pace;
 };
