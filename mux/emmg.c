@@ -38,11 +38,12 @@ static uint64_t left_of(uint64_t all, uint64_t taken)
 
 /* A share is counted anew with the next message: what was saved under the old one is kept up to
  * the burst of the new one. Streams that were opened before this one have theirs already. */
-static void share_out(const struct simc__emmg *emmg, struct simc__emmg_stream *stream)
+static void share_out(struct simc__emmg *emmg, struct simc__emmg_stream *stream)
 {
     struct simc__emmg_share *of_client = stream->carrier->of_client;
     struct simc__emmg_share *of_multiplex = stream->carrier->of_multiplex;
     const struct simc__emmg_client_conf *client = of_client->conf;
+    uint32_t before = stream->allocated_kbitps;
     uint64_t wanted = stream->has_asked ? stream->wanted_kbitps
                       : client          ? client->default_bandwidth_kbitps
                                         : 0;
@@ -52,22 +53,62 @@ static void share_out(const struct simc__emmg *emmg, struct simc__emmg_stream *s
     stream->allocated_kbitps = (uint32_t)least(share, UINT16_MAX);
     of_client->taken_kbitps += stream->allocated_kbitps;
     of_multiplex->taken_kbitps += stream->allocated_kbitps;
+    stream->carrier->kbitps += stream->allocated_kbitps;
+    emmg->lacking += stream->allocated_kbitps < wanted;
+    simc__emmg_count(stream->channel, SIMC__EMMG_STAT_ALLOCATED, 0,
+                     (uint64_t)stream->allocated_kbitps - before);
 }
 
-/* It takes one look at each stream: there may be thousands, and it is called for each of them. */
+static void take_back(struct simc__emmg_stream *stream)
+{
+    stream->carrier->of_client->taken_kbitps -= stream->allocated_kbitps;
+    stream->carrier->of_multiplex->taken_kbitps -= stream->allocated_kbitps;
+    stream->carrier->kbitps -= stream->allocated_kbitps;
+}
+
+void simc__emmg_allocate_to(struct simc__emmg *emmg, struct simc__emmg_stream *stream)
+{
+    /* Where all have what they want there may be thousands, each of which comes here: nobody else
+     * has less when this one has what it wants. */
+    if (emmg->lacking == 0) {
+        take_back(stream);
+        share_out(emmg, stream);
+        simc__emmg_carrier_rate(stream->carrier);
+    }
+    if (emmg->lacking > 0)
+        simc__emmg_allocate(emmg, stream);
+}
+
+void simc__emmg_allocate_none(struct simc__emmg_stream *stream)
+{
+    simc__emmg_count(stream->channel, SIMC__EMMG_STAT_ALLOCATED, 0,
+                     (uint64_t)0 - stream->allocated_kbitps);
+    /* The rest of the data of its PID goes at the rate of the last stream. */
+    uint64_t last_kbitps = stream->carrier->kbitps;
+    take_back(stream);
+    if (stream->carrier->users == 1)
+        stream->carrier->kbitps = last_kbitps;
+    simc__emmg_carrier_rate(stream->carrier);
+    stream->allocated_kbitps = 0;
+}
+
+void simc__emmg_allocate_rest(struct simc__emmg *emmg)
+{
+    if (emmg->lacking > 0)
+        simc__emmg_allocate(emmg, NULL);
+}
+
+/* It takes one look at each stream. */
 void simc__emmg_allocate(struct simc__emmg *emmg, const struct simc__emmg_stream *but)
 {
+    emmg->lacking = 0;
     for (struct simc__emmg_share *share = emmg->shares; share; share = share->next)
         share->taken_kbitps = 0;
     for (struct simc__emmg_carrier *carrier = emmg->carriers; carrier; carrier = carrier->next)
         if (carrier->users)
             carrier->kbitps = 0;
     for (struct simc__emmg_stream *stream = emmg->streams; stream; stream = stream->next) {
-        uint32_t before = stream->allocated_kbitps;
         share_out(emmg, stream);
-        stream->carrier->kbitps += stream->allocated_kbitps;
-        simc__emmg_count(stream->channel, SIMC__EMMG_STAT_ALLOCATED, 0,
-                         (uint64_t)stream->allocated_kbitps - before);
         const struct simc_session_bandwidth bandwidth = {true, (uint16_t)stream->allocated_kbitps};
         /* Those that never asked do not expect to be told. */
         if (stream == but || !stream->is_told || stream->told_kbitps == stream->allocated_kbitps)
@@ -308,7 +349,7 @@ static void release_held(struct simc__emmg *emmg, uint64_t now_ms)
 void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
 {
     bool is_left = false;
-    emmg->now_ms = now_ms;
+    emmg->now_ms = emmg->ran_ms = now_ms;
     release_held(emmg, now_ms);
     simc__emmg_settle(emmg, now_ms);
     for (struct simc__emmg_carrier *carrier = emmg->carriers, *next; carrier; carrier = next) {
@@ -321,6 +362,15 @@ void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
             is_left |= carrier->users == 0;
     }
     emmg->turn_ms = is_left ? now_ms + SIMC__EMMG_CARRIER_TURN_MS : SIMC_DEADLINE_NONE;
+}
+
+/* Many connections may have brought something in the same turn of the loop. */
+void simc__emmg_run_soon(struct simc__emmg *emmg, uint64_t now_ms)
+{
+    if (now_ms != emmg->ran_ms)
+        simc__emmg_run(emmg, now_ms);
+    else
+        emmg->turn_ms = now_ms;
 }
 
 void simc__emmg_fill(struct simc__emmg *emmg, const struct simc__mux *mux)

@@ -49,6 +49,7 @@ int simc__emmg_carrier_open(struct simc__emmg *emmg, struct simc__emmg_carrier *
         return error;
     carrier->mux = mux;
     carrier->pid = status.pid;
+    carrier->bitrate = 0;
     simc__emmg_carrier_rate(carrier);
     return 0;
 }
@@ -74,10 +75,12 @@ void simc__emmg_carrier_close(struct simc__emmg_carrier *carrier)
 
 void simc__emmg_carrier_rate(struct simc__emmg_carrier *carrier)
 {
-    uint64_t bitrate = carrier->kbitps * 1000;
+    uint64_t bitrate = carrier->kbitps * 1000 > BITRATE_MIN ? carrier->kbitps * 1000 : BITRATE_MIN;
+    if (!carrier->mux || bitrate == carrier->bitrate)
+        return;
+    carrier->bitrate = bitrate;
     /* The source was added by us and the rate is in its range: this cannot fail. */
-    if (carrier->mux && simc__mux_source_bitrate(carrier->mux, carrier->source,
-                                                 bitrate > BITRATE_MIN ? bitrate : BITRATE_MIN))
+    if (simc__mux_source_bitrate(carrier->mux, carrier->source, bitrate))
         carrier->kbitps = 0;
 }
 
@@ -212,7 +215,8 @@ uint16_t simc__emmg_carrier_get(struct simc__emmg *emmg, const struct simc__emmg
             return SIMC_EMMG_STATUS_TOO_MANY_STREAMS_ON_MUX;
         }
     }
-    found->users++;
+    if (found->users++ == 0)
+        found->kbitps = 0; /* what was left of its old streams goes at the rate of the new one */
     *carrier = found;
     return 0;
 }

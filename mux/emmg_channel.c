@@ -161,8 +161,7 @@ static void close_stream(struct simc__emmg_stream *stream, uint64_t now_ms)
 {
     struct simc__emmg *emmg = stream->channel->emmg;
     unlink_stream(emmg, stream);
-    simc__emmg_count(stream->channel, SIMC__EMMG_STAT_ALLOCATED, 0,
-                     (uint64_t)0 - stream->allocated_kbitps);
+    simc__emmg_allocate_none(stream);
     simc__emmg_carrier_put(emmg, stream->carrier, now_ms);
     simc_free(stream);
 }
@@ -189,7 +188,7 @@ void simc__emmg_channel_close(struct simc__emmg_channel *channel, const char *wh
     log_channel(channel, SIMC_LOG_INFO, "channel closed", why);
     channel->client = NULL;
     channel->emmg->settle_ms = channel->emmg->waiting ? 0 : SIMC_DEADLINE_NONE;
-    simc__emmg_allocate(channel->emmg, NULL);
+    simc__emmg_allocate_rest(channel->emmg);
 }
 
 /* @return the stream of this client that has the data_id; or NULL. */
@@ -296,7 +295,7 @@ static void decide_stream(struct simc__emmg_channel *channel, uint64_t now_ms)
         return;
     }
     link_stream(channel->emmg, stream);
-    simc__emmg_allocate(channel->emmg, stream);
+    simc__emmg_allocate_to(channel->emmg, stream);
     stream->credit = INT64_MAX / 2; /* the first message cuts it to the burst */
     stream->credit_ms = now_ms;
     log_stream(channel, SIMC_LOG_INFO, "stream open", setup, NULL);
@@ -311,7 +310,7 @@ static void on_bandwidth(struct simc__emmg_channel *channel, const struct simc_s
     if (event->bandwidth.is_known) {
         stream->has_asked = true;
         stream->wanted_kbitps = event->bandwidth.kbitps;
-        simc__emmg_allocate(channel->emmg, stream);
+        simc__emmg_allocate_to(channel->emmg, stream);
     }
     const struct simc_session_bandwidth answer = {true, (uint16_t)stream->allocated_kbitps};
     if (simc_mux_allocate(channel->session, stream->stream_id, answer) == 0) {
@@ -473,7 +472,7 @@ static void on_event(struct simc__emmg_channel *channel, const struct simc_sessi
             simc_mux_stream_context(channel->session, event->data_stream_id);
         if (stream)
             close_stream(stream, now_ms);
-        simc__emmg_allocate(channel->emmg, NULL);
+        simc__emmg_allocate_rest(channel->emmg);
         break;
     }
     case SIMC_EVENT_CHANNEL_CLOSED:
@@ -495,9 +494,11 @@ static void on_event(struct simc__emmg_channel *channel, const struct simc_sessi
 void simc__emmg_channel_events(struct simc__emmg_channel *channel, uint64_t now_ms)
 {
     struct simc_session_event event;
-    while (simc_session_next_event(channel->session, &event))
+    bool is_any = false;
+    for (; simc_session_next_event(channel->session, &event); is_any = true)
         on_event(channel, &event, now_ms);
-    simc__emmg_run(channel->emmg, now_ms);
+    if (is_any)
+        simc__emmg_run_soon(channel->emmg, now_ms);
 }
 
 void simc__emmg_channel_free(struct simc__emmg_channel *channel, const char *why, uint64_t now_ms)
@@ -515,5 +516,5 @@ void simc__emmg_channel_free(struct simc__emmg_channel *channel, const char *why
     simc_session_free(channel->session);
     simc_free(channel->names);
     simc_free(channel);
-    simc__emmg_run(emmg, now_ms);
+    simc__emmg_run_soon(emmg, now_ms);
 }

@@ -54,6 +54,7 @@ struct simc__emmg_carrier {
     uint32_t users;
     uint64_t gone_ms;  /* without users: when it is released, even if something still waits */
     uint64_t kbitps;   /* the sum of its streams */
+    uint64_t bitrate;  /* that the engine knows; 0: none yet */
     uint8_t *sections; /* those that wait, one behind the other */
     size_t first, waiting, room; /* bytes: where they begin, how many, how many at most */
     uint64_t taken;              /* bytes that have left `sections`, and of packets */
@@ -128,6 +129,8 @@ struct simc__emmg {
     struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
     struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */
     uint64_t turn_ms;                                      /* of the carriers */
+    uint64_t ran_ms;                                       /* simc__emmg_run() */
+    size_t lacking; /* streams that have less than they want */
     uint64_t now_ms;
 };
 
@@ -139,6 +142,14 @@ const struct simc__emmg_client_conf *simc__emmg_client_conf(const struct simc__e
 /* Gives every stream its share, and tells those whose share has changed.
  * @param but this one is told by the caller; or NULL. */
 void simc__emmg_allocate(struct simc__emmg *emmg, const struct simc__emmg_stream *but);
+/* The same where only this stream is new, or wants something else. The caller tells it. */
+void simc__emmg_allocate_to(struct simc__emmg *emmg, struct simc__emmg_stream *stream);
+/* A stream ends. When all that end have ended, simc__emmg_allocate_rest() gives others what has
+ * become free. */
+void simc__emmg_allocate_none(struct simc__emmg_stream *stream);
+void simc__emmg_allocate_rest(struct simc__emmg *emmg);
+/* Runs now, or with the next turn of the loop when it has run in this one. */
+void simc__emmg_run_soon(struct simc__emmg *emmg, uint64_t now_ms);
 /* Takes the datagrams of a message. */
 void simc__emmg_take(struct simc__emmg_stream *stream, struct simc_values datagrams, size_t bytes,
                      bool is_udp, uint64_t now_ms);

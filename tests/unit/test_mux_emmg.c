@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mux/emmg_internal.h"
 #include "unit/emmg_world.h"
 #include "unit/unit.h"
 
@@ -56,6 +57,109 @@ START_TEST(test_limit_of_client)
     emmg_ask(world, a, 2, 400);
     ck_assert_uint_eq(a->allocated[1], 400);
     ck_assert_uint_eq(a->allocated[2], 300);
+    emmg_world_free(world);
+}
+END_TEST
+
+/* The rule, written down plainly: in the order of opening each has what it wants, as far as its
+ * client and the multiplex have it left. */
+enum { RULE_PEERS = 6, RULE_STREAMS = 4, RULE_OF_CLIENT = 700, RULE_OF_MULTIPLEX = 1100 };
+
+struct rule_stream {
+    unsigned peer, stream;
+    bool has_asked;
+    uint32_t wanted;
+};
+
+struct rule {
+    struct rule_stream open[RULE_PEERS * RULE_STREAMS]; /* in the order of opening */
+    unsigned count;
+};
+
+static struct rule_stream *rule_find(struct rule *rule, unsigned peer, unsigned stream)
+{
+    for (unsigned i = 0; i < rule->count; i++)
+        if (rule->open[i].peer == peer && rule->open[i].stream == stream)
+            return &rule->open[i];
+    return NULL;
+}
+
+static void rule_close(struct rule *rule, struct rule_stream *stream)
+{
+    size_t behind = (size_t)(rule->open + rule->count - stream - 1);
+    memmove(stream, stream + 1, behind * sizeof *stream);
+    rule->count--;
+}
+
+static void rule_check(struct emmg_world *world, const struct rule *rule)
+{
+    uint32_t of_client[2] = {0}, of_multiplex = 0;
+    /* What one of them has said may be told to others in the second round. */
+    for (unsigned i = 0; i < 2 * RULE_PEERS; i++)
+        if (world->peers[i % RULE_PEERS].session)
+            emmg_pump(world, &world->peers[i % RULE_PEERS]);
+    for (unsigned i = 0; i < rule->count; i++) {
+        const struct rule_stream *stream = &rule->open[i];
+        uint32_t *taken = &of_client[stream->peer % 2], share = stream->wanted;
+        share = share < RULE_OF_CLIENT - *taken ? share : RULE_OF_CLIENT - *taken;
+        share = share < RULE_OF_MULTIPLEX - of_multiplex ? share : RULE_OF_MULTIPLEX - of_multiplex;
+        *taken += share;
+        of_multiplex += share;
+        if (stream->has_asked)
+            ck_assert_uint_eq(world->peers[stream->peer].allocated[stream->stream], share);
+    }
+    /* A PID leaves at the sum of its streams. */
+    for (const struct simc__emmg_carrier *carrier = world->emmg->carriers; carrier;
+         carrier = carrier->next) {
+        uint64_t kbitps = 0;
+        for (const struct simc__emmg_stream *stream = world->emmg->streams; stream;
+             stream = stream->next)
+            kbitps += stream->carrier == carrier ? stream->allocated_kbitps : 0;
+        ck_assert(carrier->users == 0 || carrier->kbitps == kbitps);
+    }
+}
+
+START_TEST(test_random_shares)
+{
+    static const uint16_t most[] = {60, 150, 400}; /* enough for all, for some, for few */
+    struct unit_random random = unit_random((uint64_t)_i + 1);
+    struct emmg_world *world = emmg_world_new();
+    struct rule rule = {.count = 0};
+    world->conf.bandwidth_kbitps = RULE_OF_MULTIPLEX;
+    world->clients[0].bandwidth_kbitps = RULE_OF_CLIENT;
+    world->clients[0].default_bandwidth_kbitps = 20;
+    emmg_world_start(world, 8000000);
+    for (unsigned step = 0; step < 3000; step++) {
+        unsigned p = (unsigned)unit_random_below(&random, RULE_PEERS);
+        unsigned k = (unsigned)unit_random_below(&random, RULE_STREAMS);
+        struct emmg_peer *peer = &world->peers[p];
+        struct rule_stream *stream = rule_find(&rule, p, k);
+        if (!peer->session)
+            emmg_connect(world, p, EMMG_CLIENT + p % 2, (uint16_t)p, 0, 3);
+        if (!stream) {
+            /* EMMs share a PID, private data have PIDs of their own. */
+            emmg_open_stream(world, peer, (uint16_t)k, (uint16_t)(p * RULE_STREAMS + k), k % 2);
+            rule.open[rule.count++] = (struct rule_stream){p, k, false, 20};
+        } else if (unit_random_below(&random, 40) == 0) {
+            emmg_leave(world, peer);
+            for (unsigned i = 0; i < RULE_STREAMS; i++)
+                if ((stream = rule_find(&rule, p, i)))
+                    rule_close(&rule, stream);
+        } else if (unit_random_below(&random, 4) == 0) {
+            /* What still waits then keeps its PID for a time. */
+            emmg_send_section(world, peer, (uint16_t)k, 1 + p * RULE_STREAMS + k, 1000);
+            ck_assert_int_eq(simc_emmg_stream_close(peer->session, (uint16_t)k, world->now_ms), 0);
+            rule_close(&rule, stream);
+        } else {
+            stream->has_asked = true;
+            stream->wanted = (uint32_t)unit_random_below(&random, most[_i % 3]);
+            emmg_ask(world, peer, (uint16_t)k, (uint16_t)stream->wanted);
+        }
+        rule_check(world, &rule);
+        /* The engine stands still, so that data waits. */
+        world->now_ms += EMMG_STEP_MS;
+        simc__emmg_run(world->emmg, world->now_ms);
+    }
     emmg_world_free(world);
 }
 END_TEST
@@ -555,6 +659,7 @@ Suite *suite_mux_emmg(void)
     tcase_set_timeout(tcase, 1200);
     tcase_add_test(tcase, test_first_come_first_served);
     tcase_add_test(tcase, test_limit_of_client);
+    tcase_add_loop_test(tcase, test_random_shares, 0, 12);
     tcase_add_test(tcase, test_excess_is_an_error);
     tcase_add_test(tcase, test_excess_waits);
     tcase_add_test(tcase, test_pids);
