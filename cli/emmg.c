@@ -105,31 +105,26 @@ static int report(const struct values *values, const struct simc__emmg_result *r
 
 /* ---- from options to a plan ---- */
 
-/* Takes the next one of a list with commas. @return false: there is none. */
-static bool next_name(const char **list, char name[SIMC__EMMG_MUX_NAME_SIZE])
+/* Takes the next one of a list with commas. @return 0, SIMC_EEND, or SIMC_ESYNTAX. */
+static int next_address(const char **list, struct simc__emmg_address *address)
 {
     size_t size = *list ? strcspn(*list, ",") : 0;
     if (!*list || **list == '\0')
-        return false;
+        return SIMC_EEND;
     /* What is too long for a name is no address either. */
-    snprintf(name, SIMC__EMMG_MUX_NAME_SIZE, "%.*s", (int)size, *list);
+    snprintf(address->name, sizeof address->name, "%.*s", (int)size, *list);
     *list += size + ((*list)[size] == ',');
-    return true;
+    return simc__cli_address_read(address->name, address->host, &address->port);
 }
 
 static int read_muxes(const struct values *values, struct simc__emmg_plan *plan)
 {
     const char *rest = values->connect;
-    char name[SIMC__EMMG_MUX_NAME_SIZE];
-    bool is_good = true;
-    while (is_good && next_name(&rest, name)) {
-        struct simc__emmg_mux *mux = &plan->muxes[plan->mux_count];
-        is_good = plan->mux_count < SIMC__EMMG_MUXES_MAX &&
-                  simc__cli_address_read(name, mux->host, &mux->port) == 0;
-        if (is_good)
-            snprintf(plan->muxes[plan->mux_count++].name, sizeof name, "%s", name);
-    }
-    if (!is_good || !plan->mux_count)
+    int error = 0;
+    while (plan->mux_count < SIMC__EMMG_MUXES_MAX &&
+           (error = next_address(&rest, &plan->muxes[plan->mux_count].tcp)) == 0)
+        plan->mux_count++;
+    if (error == SIMC_ESYNTAX || !plan->mux_count || *rest)
         return simc__cli_trouble("--connect: write ADDRESS:PORT, such as 127.0.0.1:2240, or up to "
                                  "%d of them with commas",
                                  SIMC__EMMG_MUXES_MAX);
@@ -140,19 +135,17 @@ static int read_muxes(const struct values *values, struct simc__emmg_plan *plan)
 static int read_udp(const struct values *values, struct simc__emmg_plan *plan)
 {
     const char *rest = values->udp;
-    char name[SIMC__EMMG_MUX_NAME_SIZE];
     uint32_t count = 0;
-    for (; count < plan->mux_count && next_name(&rest, name); count++) {
-        struct simc__emmg_mux *mux = &plan->muxes[count];
-        if (simc__cli_address_read(name, mux->udp_host, &mux->udp_port))
-            return simc__cli_trouble("--udp: write ADDRESS:PORT, such as 127.0.0.1:2240");
-    }
-    if (values->udp && (*rest || (count != plan->mux_count && count != 1)))
+    int error = 0;
+    plan->has_udp = values->udp;
+    while (count < plan->mux_count && (error = next_address(&rest, &plan->muxes[count].udp)) == 0)
+        count++;
+    if (error == SIMC_ESYNTAX || (plan->has_udp && !count))
+        return simc__cli_trouble("--udp: write ADDRESS:PORT, such as 127.0.0.1:2240");
+    if (plan->has_udp && (*rest || (count != plan->mux_count && count != 1)))
         return simc__cli_trouble("--udp: write one address for each MUX, or one for all");
-    for (uint32_t i = count; values->udp && i < plan->mux_count; i++) {
-        memcpy(plan->muxes[i].udp_host, plan->muxes[0].udp_host, sizeof plan->muxes[0].udp_host);
-        plan->muxes[i].udp_port = plan->muxes[0].udp_port;
-    }
+    for (uint32_t i = count; plan->has_udp && i < plan->mux_count; i++)
+        plan->muxes[i].udp = plan->muxes[0].udp;
     return 0;
 }
 

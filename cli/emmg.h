@@ -17,7 +17,7 @@ enum {
     SIMC__EMMG_CHANNELS_MAX = 1024,
     SIMC__EMMG_STREAMS_MAX = 4096, /* of a channel */
     SIMC__EMMG_MUXES_MAX = 8,
-    SIMC__EMMG_MUX_NAME_SIZE = SIMC__CLI_HOST_SIZE + 8,
+    SIMC__EMMG_ADDRESS_SIZE = SIMC__CLI_HOST_SIZE + 8,
 };
 
 /* ---- what is sent ---- */
@@ -77,18 +77,21 @@ void simc__emmg_pace_sent(struct simc__emmg_pace *pace, uint64_t bits, uint64_t 
 
 /* ---- who sends it ---- */
 
-/* Each MUX has the same channels, streams and data, and knows nothing of the others. */
-struct simc__emmg_mux {
-    char name[SIMC__EMMG_MUX_NAME_SIZE]; /* as the user wrote it: ADDRESS:PORT */
+struct simc__emmg_address {
+    char name[SIMC__EMMG_ADDRESS_SIZE]; /* as the user wrote it: ADDRESS:PORT */
     char host[SIMC__CLI_HOST_SIZE];
     uint16_t port;
-    char udp_host[SIMC__CLI_HOST_SIZE]; /* "": data goes by TCP */
-    uint16_t udp_port;
+};
+
+/* Each MUX has the same channels, streams and data, and knows nothing of the others. */
+struct simc__emmg_mux {
+    struct simc__emmg_address tcp, udp;
 };
 
 struct simc__emmg_plan {
     struct simc__emmg_mux muxes[SIMC__EMMG_MUXES_MAX];
     uint32_t mux_count;
+    bool has_udp; /* data goes to the `udp` of each */
     const char *interface;
     uint32_t client_id;
     uint16_t first_channel, first_stream, first_data_id;
@@ -118,11 +121,11 @@ struct simc__emmg_result {
     uint64_t late_periods;     /* that were left out, as the carousel was a whole one late */
     bool has_begun;
     struct simc__latency latency; /* of the probes */
-    char trouble[SIMC__EMMG_MUX_NAME_SIZE + SIMC_UV_TEXT_SIZE];
+    char trouble[SIMC__EMMG_ADDRESS_SIZE + SIMC_UV_TEXT_SIZE];
 };
 
-/** Opens the socket for data by UDP. @return 0, or a sentence was printed. */
-int simc__emmg_udp_open(const struct simc__emmg_plan *plan, const struct simc__emmg_mux *mux,
+/** Opens the socket for data by UDP to an address. @return 0, or a sentence was printed. */
+int simc__emmg_udp_open(const struct simc__emmg_plan *plan, const struct simc__emmg_address *to,
                         int *udp);
 
 /** Runs a plan to its end. @return 0, or a sentence was printed: it could not start. */

@@ -81,7 +81,7 @@ struct run {
     struct channel *channels; /* of all MUXes */
     uint32_t channel_count, stream_count, open_streams, done_streams;
     uint64_t last_tick_ns;
-    bool has_udp, is_ending, is_over;
+    bool is_ending, is_over;
 };
 
 /* A MUX may name streams that are not ours. @return NULL: there is none. */
@@ -134,7 +134,7 @@ static void finish(struct run *run)
         return;
     run->is_ending = true;
     run->result->end_ns = simc__clock_monotonic_ns();
-    simc_uv_timer_start(run->end, run->has_udp ? GUARD_MS : 1, 0);
+    simc_uv_timer_start(run->end, run->plan->has_udp ? GUARD_MS : 1, 0);
 }
 
 /* The time is over; or the guard time is; or the MUX takes too long for an orderly end. */
@@ -152,7 +152,7 @@ static void on_end_timer(void *context)
     uint64_t passed_ms = (simc__clock_monotonic_ns() - run->result->end_ns) / NS_PER_MS;
     if (is_closing)
         stop_loop(run);
-    else if (run->has_udp && passed_ms < GUARD_MS)
+    else if (run->plan->has_udp && passed_ms < GUARD_MS)
         simc_uv_timer_start(run->end, GUARD_MS - passed_ms, 0);
     else
         close_channels(run);
@@ -161,9 +161,9 @@ static void on_end_timer(void *context)
 /* Which MUX it is about stands before a sentence, unless it begins with that. */
 static const char *name_before(const struct mux *mux, const char *why, const char **separator)
 {
-    bool has_name = strncmp(why, mux->at->name, strlen(mux->at->name)) == 0;
+    bool has_name = strncmp(why, mux->at->tcp.name, strlen(mux->at->tcp.name)) == 0;
     *separator = has_name ? "" : ": ";
-    return has_name ? "" : mux->at->name;
+    return has_name ? "" : mux->at->tcp.name;
 }
 
 static void fail(const struct channel *channel, const char *why)
@@ -316,9 +316,9 @@ static bool send_message(struct stream *stream, uint64_t now_ns)
         stream->is_done = false;
         return false;
     }
-    int error = run->has_udp ? send_udp(stream, datagrams, count)
-                             : simc_emmg_send(channel->session, stream->id, datagrams, count,
-                                              now_ns / NS_PER_MS);
+    int error = run->plan->has_udp ? send_udp(stream, datagrams, count)
+                                   : simc_emmg_send(channel->session, stream->id, datagrams, count,
+                                                    now_ns / NS_PER_MS);
     if (error) {
         stream->place = before;
         stream->is_done = false;
@@ -718,7 +718,7 @@ static int start_channels(struct run *run, struct mux *mux, struct channel *chan
             channel->streams[k].data_id = (uint16_t)(plan->first_data_id + i * plan->streams + k);
         }
         const struct simc_uv_client_settings settings = {
-            .remote = {.host = mux->at->host, .port = mux->at->port},
+            .remote = {.host = mux->at->tcp.host, .port = mux->at->tcp.port},
             .tls = plan->tls,
             .retry_first_ms = RETRY_MS, /* see on_retry() */
             .retry_most_ms = RETRY_MOST_MS,
@@ -753,8 +753,8 @@ static int start(struct run *run)
     struct simc_uv_signal *signal;
     for (uint32_t i = 0; i < run->plan->mux_count; i++) {
         run->muxes[i].at = &run->plan->muxes[i];
-        run->has_udp = run->muxes[i].at->udp_host[0] != '\0';
-        if (run->has_udp && simc__emmg_udp_open(run->plan, run->muxes[i].at, &run->muxes[i].udp))
+        if (run->plan->has_udp &&
+            simc__emmg_udp_open(run->plan, &run->muxes[i].at->udp, &run->muxes[i].udp))
             return SIMC__EXIT_TROUBLE;
     }
     int error = simc_uv_loop_new(NULL, &run->loop);

@@ -36,21 +36,21 @@ static int set_multicast(int udp, const struct simc__emmg_plan *plan, int family
     return error;
 }
 
-int simc__emmg_udp_open(const struct simc__emmg_plan *plan, const struct simc__emmg_mux *mux,
+int simc__emmg_udp_open(const struct simc__emmg_plan *plan, const struct simc__emmg_address *to,
                         int *udp)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
     char service[8];
-    snprintf(service, sizeof service, "%u", (unsigned)mux->udp_port);
-    int error = getaddrinfo(mux->udp_host, service, &hints, &found);
+    snprintf(service, sizeof service, "%u", (unsigned)to->port);
+    int error = getaddrinfo(to->host, service, &hints, &found);
     if (error)
-        return simc__cli_trouble("--udp %s:%s: %s", mux->udp_host, service, gai_strerror(error));
+        return simc__cli_trouble("--udp %s: %s", to->name, gai_strerror(error));
     *udp = socket(found->ai_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool is_good = *udp >= 0 && set_multicast(*udp, plan, found->ai_family) == 0 &&
                    connect(*udp, found->ai_addr, found->ai_addrlen) == 0;
     error = errno;
     freeaddrinfo(found);
     if (!is_good)
-        return simc__cli_trouble("--udp %s:%s: %s", mux->udp_host, service, strerror(error));
+        return simc__cli_trouble("--udp %s: %s", to->name, strerror(error));
     return 0;
 }

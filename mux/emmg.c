@@ -349,7 +349,7 @@ static void release_held(struct simc__emmg *emmg, uint64_t now_ms)
 void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
 {
     bool is_left = false;
-    emmg->now_ms = emmg->ran_ms = now_ms;
+    emmg->now_ms = now_ms;
     release_held(emmg, now_ms);
     simc__emmg_settle(emmg, now_ms);
     for (struct simc__emmg_carrier *carrier = emmg->carriers, *next; carrier; carrier = next) {
@@ -367,7 +367,7 @@ void simc__emmg_run(struct simc__emmg *emmg, uint64_t now_ms)
 /* Many connections may have brought something in the same turn of the loop. */
 void simc__emmg_run_soon(struct simc__emmg *emmg, uint64_t now_ms)
 {
-    if (now_ms != emmg->ran_ms)
+    if (now_ms != emmg->now_ms)
         simc__emmg_run(emmg, now_ms);
     else
         emmg->turn_ms = now_ms;

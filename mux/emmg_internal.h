@@ -129,9 +129,8 @@ struct simc__emmg {
     struct simc__emmg_client *clients, *old_clients;       /* the old ones only have a set */
     struct simc__emmg_stream *hash[SIMC__EMMG_HASH_COUNT]; /* by client_id and data_id, for UDP */
     uint64_t turn_ms;                                      /* of the carriers */
-    uint64_t ran_ms;                                       /* simc__emmg_run() */
-    size_t lacking; /* streams that have less than they want */
-    uint64_t now_ms;
+    size_t lacking;  /* streams that have less than they want */
+    uint64_t now_ms; /* of the last simc__emmg_run() */
 };
 
 /* ---- emmg.c ---- */
