@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSL-1.0 */
-/* What the engine inserts by itself: timers that are due put their items into the queues, and a
- * slot that is free for it takes the first packet of the most urgent queue. output.c calls both. */
+/* What the engine inserts by itself: timers that are due make their items ready, and a slot
+ * that is free for it takes a packet of the most urgent one. output.c calls both. */
 #include <string.h>
 
 #include "mux/internal.h"
@@ -26,7 +26,7 @@ static void fire_pcr(struct simc__mux *mux, struct simc__mux_pcr *pcr, uint64_t 
         return;
     }
     pcr->item.grid_tick = due;
-    simc__mux_item_ready(mux, &pcr->item, tick);
+    simc__mux_item_ready(mux, &pcr->item, tick, 0);
 }
 
 void simc__mux_pcr_left(struct simc__mux *mux, struct simc__mux_pcr *pcr, uint64_t tick,
@@ -38,7 +38,7 @@ void simc__mux_pcr_left(struct simc__mux *mux, struct simc__mux_pcr *pcr, uint64
     pcr->last_tick = tick;
     if (is_source)
         pcr->source_tick = tick;
-    if (pcr->item.timer.at == 0 && !pcr->item.is_ready)
+    if (pcr->item.timer.at == 0 && pcr->item.place.at == 0)
         simc__mux_timer_arm(mux, &pcr->item.timer, tick + pcr_period(mux));
 }
 
@@ -75,7 +75,7 @@ static bool emit_pcr(struct simc__mux *mux, struct simc__mux_pcr *pcr, uint64_t 
 void simc__mux_fire(struct simc__mux *mux, uint64_t tick)
 {
     while (mux->next_tick <= tick) {
-        struct simc__mux_timer *timer = mux->heap[0];
+        struct simc__mux_timer *timer = mux->timers.timers[0];
         simc__mux_timer_stop(mux, timer);
         switch ((enum simc__mux_timer_kind)timer->kind) {
         case SIMC__MUX_TIMER_PERIOD:
@@ -91,19 +91,22 @@ void simc__mux_fire(struct simc__mux *mux, uint64_t tick)
             simc__mux_second_fire(mux, tick);
             break;
         case SIMC__MUX_TIMER_TABLE:
+            simc__mux_item_ready(mux, (struct simc__mux_item *)timer, tick, 0);
+            break;
         case SIMC__MUX_TIMER_SOURCE:
-            simc__mux_item_ready(mux, (struct simc__mux_item *)timer, tick);
+            /* A fast one is late soon. What a thousand slow ones have at once must not delay it. */
+            simc__mux_item_ready(mux, (struct simc__mux_item *)timer, tick,
+                                 ((struct simc__mux_source *)timer)->interval);
             break;
         }
     }
 }
 
-bool simc__mux_emit(struct simc__mux *mux, unsigned queue, uint64_t tick, uint8_t *packet)
+bool simc__mux_emit(struct simc__mux *mux, uint64_t tick, uint8_t *packet)
 {
-    struct simc__mux_item *item = mux->queues[queue].first;
+    struct simc__mux_item *item = simc__mux_item_take(mux);
     bool has_packet = false;
     enum simc__mux_class class_index = SIMC__MUX_CLASS_PSI;
-    simc__mux_item_pop(mux, queue);
     switch ((enum simc__mux_timer_kind)item->timer.kind) {
     case SIMC__MUX_TIMER_PLAYER:
         has_packet = simc__mux_player_emit(mux, (struct simc__mux_player *)item, tick, packet);

@@ -167,7 +167,8 @@ void simc__mux_free(struct simc__mux *mux)
     simc_scrambler_free(mux->scrambler);
     simc__mux_settings_fini(&mux->settings);
     simc_free(mux->scratch);
-    simc_free(mux->heap);
+    simc_free(mux->timers.timers);
+    simc_free(mux->ready.timers);
     simc_free(mux->outs);
     simc_free(mux->packets);
     simc_free(mux->ticks);

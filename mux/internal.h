@@ -44,12 +44,17 @@ struct simc__mux_timer {
     uint8_t kind;
 };
 
+/* The one with the first tick stands at 0. */
+struct simc__mux_heap {
+    struct simc__mux_timer **timers;
+    uint32_t count, limit;
+};
+
 /* Something that puts packets into the output by itself. */
 struct simc__mux_item {
     struct simc__mux_timer timer;
-    struct simc__mux_item *next; /* in the queue of those that wait for a place */
-    bool is_ready;               /* it stands in that queue */
-    uint8_t queue;               /* which */
+    struct simc__mux_timer place; /* in mux->ready while it waits for one in the output */
+    uint8_t rank;
     uint16_t pid;
     uint32_t packet_at;  /* packets of this repetition that have left */
     uint64_t grid_tick;  /* when this repetition was due */
@@ -58,17 +63,12 @@ struct simc__mux_item {
     uint32_t missed;     /* repetitions without room, of this second */
 };
 
-/* The queues in the order in which they are served; behind the last stand the sources. */
-enum simc__mux_queue_index {
-    SIMC__MUX_QUEUE_ECM,
-    SIMC__MUX_QUEUE_PCR,
-    SIMC__MUX_QUEUE_PSI,
-    SIMC__MUX_QUEUE_SOURCE,
-    SIMC__MUX_QUEUES = SIMC__MUX_QUEUE_SOURCE + SIMC__MUX_PRIORITIES,
-};
-
-struct simc__mux_queue {
-    struct simc__mux_item *first, *last;
+/* Of items that wait, those of the lower rank go first; behind the last stand the sources. */
+enum simc__mux_rank {
+    SIMC__MUX_RANK_ECM,
+    SIMC__MUX_RANK_PCR,
+    SIMC__MUX_RANK_PSI,
+    SIMC__MUX_RANK_SOURCE, /* + priority */
 };
 
 struct simc__mux_second {
@@ -424,12 +424,10 @@ struct simc__mux {
     bool is_route_due, is_psi_due;
     bool was_scrambled; /* a packet was scrambled once: the CAT stays */
     /* Insertion. */
-    struct simc__mux_timer **heap;
-    uint32_t heap_count, heap_limit;
-    uint32_t timer_count; /* timers that exist */
-    uint64_t next_tick;   /* of the first timer */
-    struct simc__mux_queue queues[SIMC__MUX_QUEUES];
-    uint32_t ready; /* bit n: queue n is not empty */
+    struct simc__mux_heap timers; /* what waits for its tick */
+    struct simc__mux_heap ready;  /* items that wait for a place, the most urgent one first */
+    uint32_t timer_count;         /* timers that exist */
+    uint64_t next_tick;           /* of the first timer */
     struct simc__mux_second second;
     /* The block. */
     uint8_t *packets;
@@ -476,16 +474,18 @@ struct simc__mux_alarm_row {
 
 /* ------------------------------------------------------------------------------ functions -- */
 
-/* timer.c: the heap of timers and the queues of items. */
+/* timer.c: the heap of timers and that of items. */
 /* Room for so many more timers. */
 int simc__mux_timers_reserve(struct simc__mux *mux, uint32_t more) SIMC_MUST_CHECK;
 void simc__mux_timer_arm(struct simc__mux *mux, struct simc__mux_timer *timer, uint64_t tick);
 void simc__mux_timer_stop(struct simc__mux *mux, struct simc__mux_timer *timer);
-void simc__mux_item_ready(struct simc__mux *mux, struct simc__mux_item *item, uint64_t tick);
-/* Out of the queue and the heap. */
+/* Of one rank those go first whose patience ends first. */
+void simc__mux_item_ready(struct simc__mux *mux, struct simc__mux_item *item, uint64_t tick,
+                          uint64_t patience);
+/* The most urgent one, which is done for now. There must be one. */
+struct simc__mux_item *simc__mux_item_take(struct simc__mux *mux);
+/* It waits for nothing any more. */
 void simc__mux_item_stop(struct simc__mux *mux, struct simc__mux_item *item);
-/* The first one is done for now: out of the queue. */
-void simc__mux_item_pop(struct simc__mux *mux, unsigned queue);
 
 /* clock.c: PCRs onto the timeline. */
 enum simc__mux_clock_event {
@@ -564,7 +564,7 @@ bool simc__mux_scg_has(const struct simc__mux *mux, const struct simc__mux_scg *
 /* output.c: slots and blocks. */
 void simc__mux_scramble_jobs(struct simc__mux *mux);
 /* emit.c: what items put into a slot. @return false: nothing after all. */
-bool simc__mux_emit(struct simc__mux *mux, unsigned queue, uint64_t tick, uint8_t *packet);
+bool simc__mux_emit(struct simc__mux *mux, uint64_t tick, uint8_t *packet);
 void simc__mux_fire(struct simc__mux *mux, uint64_t tick);
 /* A PCR has left. @param is_source it came from the input. */
 void simc__mux_pcr_left(struct simc__mux *mux, struct simc__mux_pcr *pcr, uint64_t tick,

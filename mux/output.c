@@ -175,12 +175,8 @@ static void put_null(struct simc__mux *mux, uint64_t tick)
 /* Puts the most urgent packet of those that wait into the block. */
 static bool insert(struct simc__mux *mux, uint64_t tick)
 {
-    while (mux->ready != 0) {
-        unsigned queue = 0;
-        while (!(mux->ready & 1u << queue))
-            queue++;
-        if (simc__mux_emit(mux, queue, tick,
-                           mux->packets + (size_t)mux->block_count * SIMC_TS_SIZE)) {
+    while (mux->ready.count > 0) {
+        if (simc__mux_emit(mux, tick, mux->packets + (size_t)mux->block_count * SIMC_TS_SIZE)) {
             commit(mux, tick);
             return true;
         }
@@ -274,7 +270,7 @@ static bool fill_run(struct simc__mux *mux, struct simc__mux_input *input, uint6
             commit(mux, mux->tick);
             next_slot(mux);
             simc__mux_input_pop(input);
-            if (mux->ready != 0 || mux->next_tick <= mux->tick || mux->tick >= limit ||
+            if (mux->ready.count > 0 || mux->next_tick <= mux->tick || mux->tick >= limit ||
                 mux->block_count >= mux->block_limit)
                 return true;
             continue;
@@ -292,7 +288,7 @@ static void fill_grid(struct simc__mux *mux, uint64_t limit)
     while (mux->block_count < mux->block_limit && mux->tick < limit) {
         if (!is_settled(mux))
             settle(mux);
-        if (mux->ready != 0 && insert(mux, mux->tick)) {
+        if (mux->ready.count > 0 && insert(mux, mux->tick)) {
             next_slot(mux);
             continue;
         }
@@ -337,7 +333,7 @@ static bool grow(struct simc__mux *mux, const struct simc__mux_input *input, uin
     const uint8_t *packet = input->entries[input->read & input->mask].packet;
     bool has_nulls = mux->has_nulls && tick - mux->null_tick < SIMC__MUX_SECOND;
     uint32_t patience_ms = has_nulls ? NULL_ROOM_MS : ROOM_MS;
-    if (!mux->config->is_file || mux->ready == 0 ||
+    if (!mux->config->is_file || mux->ready.count == 0 ||
         (mux->has_passed && tick - mux->room_tick <= simc__mux_ms(patience_ms)) ||
         input->routes[simc_ts_pid(packet)].kind != SIMC__MUX_KIND_PASS || !insert(mux, tick))
         return false;
@@ -348,7 +344,7 @@ static bool grow(struct simc__mux *mux, const struct simc__mux_input *input, uin
 static void fill_slot(struct simc__mux *mux, uint64_t tick)
 {
     mux->room_tick = tick;
-    if (mux->ready != 0 && insert(mux, tick))
+    if (mux->ready.count > 0 && insert(mux, tick))
         return;
     if (mux->grown > 0)
         mux->grown--;

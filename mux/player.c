@@ -114,8 +114,8 @@ void simc__mux_player_fire(struct simc__mux *mux, struct simc__mux_player *playe
     /* Between the packets of a long ECM the wait is that for the next packet. */
     bool is_next = player->item.packet_at > 0 || player->item.grid_tick <= tick;
     if (is_next)
-        simc__mux_item_ready(mux, &player->item, tick);
-    arm(mux, player, player->item.is_ready ? SIMC__MUX_NEVER : player->item.grid_tick);
+        simc__mux_item_ready(mux, &player->item, tick, 0);
+    arm(mux, player, player->item.place.at ? SIMC__MUX_NEVER : player->item.grid_tick);
 }
 
 bool simc__mux_player_emit(struct simc__mux *mux, struct simc__mux_player *player, uint64_t tick,

@@ -62,7 +62,7 @@ int simc__mux_services_reserve(struct simc__mux *mux, uint32_t count)
             return SIMC_ENOMEM;
         }
         pcr->item.timer.kind = SIMC__MUX_TIMER_PCR;
-        pcr->item.queue = SIMC__MUX_QUEUE_PCR;
+        pcr->item.rank = SIMC__MUX_RANK_PCR;
         mux->services[mux->service_limit] = service;
         mux->pcrs[mux->service_limit++] = pcr;
         mux->memory += sizeof *service + sizeof *pcr;

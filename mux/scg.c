@@ -261,7 +261,7 @@ static bool is_alike(const struct simc__mux_scg *scg, const struct simc__scs_mux
     return true;
 }
 
-/* A player moves: its timer and its place in a queue point to it. */
+/* A player moves: heaps point to its item. */
 static void move_player(struct simc__mux *mux, struct simc__mux_player *from,
                         struct simc__mux_player *to)
 {
@@ -297,7 +297,7 @@ static void take_streams(struct simc__mux *mux, struct simc__mux_scg *scg,
             if (old)
                 move_player(mux, old, &players[i]);
             players[i].item.timer.kind = SIMC__MUX_TIMER_PLAYER;
-            players[i].item.queue = SIMC__MUX_QUEUE_ECM;
+            players[i].item.rank = SIMC__MUX_RANK_ECM;
             players[i].item.pid = players[i].pid = pid;
             players[i].config = *stream;
             players[i].scg = scg;

@@ -93,7 +93,7 @@ static void look_at_player(struct simc__mux *mux, struct simc__mux_player *playe
 {
     struct simc__mux_item *item = &player->item;
     uint64_t period = player->window_count > 0 ? player->windows[0].period : 0;
-    bool waits = item->is_ready && player->is_on && tick - item->ready_tick > period;
+    bool waits = item->place.at != 0 && player->is_on && tick - item->ready_tick > period;
     struct simc__mux_alarm_key key = simc__mux_alarm_of_scg(
         SIMC__SCS_MUX_ALARM_NO_ROOM, player->scg->scg_id, player->config.stream);
     if (item->missed > 0 || waits)
@@ -135,7 +135,7 @@ static void look_at_scg(struct simc__mux *mux, struct simc__mux_scg *scg, uint64
 static uint32_t look_at_item(struct simc__mux_item *item, uint64_t tick, uint64_t period)
 {
     uint32_t missed = item->missed;
-    if (item->is_ready && tick - item->ready_tick > period + SIMC__MUX_SECOND / 10)
+    if (item->place.at != 0 && tick - item->ready_tick > period + SIMC__MUX_SECOND / 10)
         missed++;
     item->missed = 0;
     item->late_max = 0;
@@ -172,7 +172,8 @@ static void look_at_sources(struct simc__mux *mux, uint64_t tick)
         if (!source)
             continue;
         uint64_t late = source->status.late - source->late_before;
-        bool waits = source->item.is_ready && tick - source->item.ready_tick > SIMC__MUX_SECOND;
+        bool waits =
+            source->item.place.at != 0 && tick - source->item.ready_tick > SIMC__MUX_SECOND;
         source->late_before = source->status.late;
         if (late > 0 || waits)
             simc__mux_alarm_raise(

@@ -54,7 +54,7 @@ static int make(struct simc__mux *mux, const struct simc__mux_source_config *con
     source->status.pid = pid;
     source->status.queue_count = source->queue_count;
     source->item.timer.kind = SIMC__MUX_TIMER_SOURCE;
-    source->item.queue = (uint8_t)(SIMC__MUX_QUEUE_SOURCE + config->priority);
+    source->item.rank = (uint8_t)(SIMC__MUX_RANK_SOURCE + config->priority);
     source->item.pid = pid;
     set_bitrate(source, config->bitrate);
     mux->memory += sizeof *source + (size_t)source->queue_count * SIMC_TS_SIZE;
@@ -311,7 +311,7 @@ int simc__mux_relay_new(struct simc__mux *mux)
     if (error)
         return error;
     mux->relay->is_relay = true;
-    mux->relay->item.queue = SIMC__MUX_QUEUE_PSI;
+    mux->relay->item.rank = SIMC__MUX_RANK_PSI;
     return 0;
 }
 

@@ -20,7 +20,7 @@ int simc__mux_table_init(struct simc__mux *mux, struct simc__mux_table *table, u
 {
     *table = (struct simc__mux_table){.size_limit = size_limit};
     table->item.timer.kind = SIMC__MUX_TIMER_TABLE;
-    table->item.queue = SIMC__MUX_QUEUE_PSI;
+    table->item.rank = SIMC__MUX_RANK_PSI;
     table->item.pid = pid;
     table->version = (uint8_t)mux->config->psi.version_first;
     /* Each section takes whole packets: the last one of each may be nearly empty. */

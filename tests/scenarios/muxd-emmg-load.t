@@ -177,14 +177,13 @@ sub off_pace {
 }
 
 # @param $is_fed the EMMG has sent enough; otherwise only what is too much is judged.
-# @param $percent that may be missing: a queue of less than a second runs empty on a busy machine.
 sub pace_is_kept {
-    my ($mux, $name, $at, $kbitps, $is_fed, $percent) = @_;
+    my ($mux, $name, $at, $kbitps, $is_fed) = @_;
     my ($few, $many, $wanted, $windows) = off_pace($mux, $at, $kbitps);
     cmp_ok($windows, '>', 10, "$name: $windows windows of $WINDOW_S s");
     my $text = sprintf '%.0f packets less %.1f or more %.1f (%.2f %%)', $wanted, $few, $many,
         ($few > $many ? $few : $many) * 100 / $wanted;
-    $few = $is_fed ? $few / $percent : 0;
+    $few = 0 if !$is_fed;
     cmp_ok($few > $many ? $few : $many, '<=', $wanted / 100 + 2, "$name: any of them has $text"
         . ($is_fed ? '' : '; the EMMG had no time to send enough'));
     return;
@@ -369,22 +368,29 @@ subtest 'sections and packets come out as they went in' => sub {
     - {client_id: 0x12340011, pid: 0x1511}
     - {client_id: 0x12340012, pid: 0x1512}
     - {client_id: null}
-  limits: {connections: 256, connections_per_address: 256, streams: 2048, queue: 1MiB}
+  limits: {connections: 256, connections_per_address: 256, streams: 2048, queue: 3MiB}
 END
     my (%seen, %told, %client);
     my @many = ('0x20000001', qw(--type private --channels), $CHANNELS, '--streams', $STREAMS);
     my ($part_s, $each) = (int $SECONDS / 3, int $RATE / ($CHANNELS * $STREAMS));
     my @file = ('--file', $emm_file, qw(--loops 0 --per-message 8));
     my @packet_file = ('--packets', '--file', $packet_file, qw(--loops 0));
-    # More than it may: then only TCP slows it down, and its queue is never empty.
-    my @more = ('--ignore-allocation', '--bandwidth', int $RATE * 1.1);
-    my $fast_s = $SECONDS;
+    # More than it may: then only TCP slows it down, and its queue holds a second of its rate, which
+    # is what a run that is late makes good at most.
+    my @more = ('--ignore-allocation', '--bandwidth', int $RATE * 3);
+    my $fast_s = $SECONDS + 2;
     my $began = time;
     my $slow_s = $fast_s + 2;
     $client{slow} = emmg($mux, '0x12340011', '--bandwidth', 1, '--pattern', 60, '--for', $slow_s);
     $client{slow_packets} = emmg($mux, '0x12340012', @packet_file, '--bandwidth', 1, '--for',
         $slow_s);
     $client{fast} = emmg($mux, '0x12340001', @file, @more, '--for', $fast_s);
+    my $delay_ms = sub {
+        my ($pid) = grep { $_->{pid} == 0x1501 } @{status_of($mux)->{pids}};
+        return $pid ? $pid->{queue_delay_ms} : 0;
+    };
+    ok(wait_until(sub { $delay_ms->() > 800 }), 'the queue of a fast one is full');
+    my $full_from = packets_now($mux);
     $client{many_slow} = emmg($mux, @many, '--bandwidth', 1, '--pattern', 60, '--for',
         $fast_s - 2);
     my @many_pids;
@@ -458,13 +464,11 @@ END
     all_came('many streams, packets', \%sum, $told{many_packets}, $told{many_packets}{datagrams});
     is(scalar keys %{$seen{many}{streams}}, $CHANNELS * $STREAMS, 'of all streams');
 
-    # What it sent, in seconds of its allocation: its queue holds some of it, or the burst. If there
-    # is less, the queue was empty for a time, because the machine did not let the EMMG run.
+    # What it sent, in seconds of its allocation: its queue holds one of them. If there is less, the
+    # queue was empty for a time, because the machine did not let the EMMG run.
     my $sent_s = $told{fast}{bytes} * 8 / 1000 * 188 / 184 / $RATE;
-    my $queue_s = (1_048_576 - 65_535) * 8 / 1000 / $RATE;
-    my $ahead_s = $queue_s < 1 ? $queue_s : 1;
-    pace_is_kept($mux, "$RATE kbit/s", $at{0x1501}, $RATE,
-        $sent_s > $told{fast}{seconds} + $ahead_s - 0.008 * $WINDOW_S, 10);
+    pace_is_kept($mux, "$RATE kbit/s", [grep { $_ > $full_from } @{$at{0x1501}}], $RATE,
+        $sent_s > $told{fast}{seconds} + 1 - 0.008 * $WINDOW_S);
     for my $row ([$ECM_PID, 'ECMs', $ECM_MS + 10], [0, 'PATs', 100]) {
         my ($pid, $name, $limit_ms) = @$row;
         my $most = ms_of($mux, most_distance($at{$pid}, @{$at{0x1501}}[0, -1]));
@@ -605,7 +609,7 @@ END
     is(join("\n", @{$report->{faults}}), '', "no fault in $report->{count} packets");
     is($status, 0, 'the EMMG that keeps to its allocation has no errors');
     all_came('its sections', $seen{good}, $told, $told->{datagrams});
-    pace_is_kept($mux, 'the flood, 500 kbit/s', $at{0x1501}, 500, 1, 1);
+    pace_is_kept($mux, 'the flood, 500 kbit/s', $at{0x1501}, 500, 1);
     my @datagrams = $recorder->stop;
     my ($quiet, $loaded) = map { timing_of($mux, @$_, @datagrams) } [$quiet[0], $change[0]],
         [$change[0], $over[0]];
