@@ -198,9 +198,9 @@ static void run_handler(struct simc__http_server *server, const struct simc__htt
         if (reply->body->error != SIMC_ENOSPC || request->method != SIMC__HTTP_GET ||
             tries == TRIES)
             break;
-        /* Some more than it wanted: figures grow. */
+        /* Far more than it wanted: it may grow fast, as while a thousand streams are opened. */
         size_t wanted = reply->body->at;
-        if (wanted > reply_max || !make_room(server, wanted + wanted / 8 + 4096))
+        if (wanted > reply_max || !make_room(server, 2 * wanted))
             break;
         *reply = fresh;
     }
