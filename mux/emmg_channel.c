@@ -298,6 +298,11 @@ static void decide_stream(struct simc__emmg_channel *channel, uint64_t now_ms)
     simc__emmg_allocate_to(channel->emmg, stream);
     stream->credit = INT64_MAX / 2; /* the first message cuts it to the burst */
     stream->credit_ms = now_ms;
+    /* To open one takes as long as thousands of datagrams: one for each turn, so that the data of
+     * others, and what else is on the loop, do not wait for a thousand of them. */
+    if (channel->held_until_ms < now_ms)
+        channel->held_until_ms = now_ms;
+    simc_session_hold(channel->session);
     log_stream(channel, SIMC_LOG_INFO, "stream open", setup, NULL);
 }
 

@@ -165,6 +165,7 @@ static void on_events(void *context, struct simc_uv_connection *connection, uint
     struct listener *listener = context;
     simc__emmg_channel_events(simc_uv_connection_owner(connection), now);
     arm(listener->service);
+    listener->service->settings.turn(listener->service->settings.context);
 }
 
 static void on_end(void *context, struct simc_uv_connection *connection,
@@ -213,6 +214,7 @@ static void on_udp(uv_udp_t *handle, ssize_t size, const uv_buf_t *bytes,
             service->is_udp_ahead = true;
             simc_uv_timer_start(service->timer, 0, 0);
         }
+        service->settings.turn(service->settings.context);
     }
 }
 

@@ -15,6 +15,7 @@ struct simc__emmg_service_settings {
     const struct simc__emmg_conf *conf; /* borrowed until _change() or _free() */
     void *context;
     struct simc__mux *(*find)(void *context, const char *multiplex); /* see emmg.h */
+    void (*turn)(void *context); /* behind each event: lets engines run that are due */
 };
 
 /** Checks what the rows cannot know: certificates, the allow-list. */

@@ -12,7 +12,8 @@
 #include "tsio/tsio.h"
 
 enum {
-    PUMP_MS = 5,    /* live: how often the engine runs; its lead is at least as long */
+    PUMP_MS = 5, /* live: how often the engine runs; its lead is at least as long */
+    PUMP_NS = PUMP_MS * 1000000,
     REFILL_MS = 50, /* how much it makes up for at most, before it is given more */
     GROUP = SIMC__TSIO_DATAGRAM_PACKETS,
     BLOCK_PACKETS = 512, /* the engine's, by default */
@@ -397,24 +398,21 @@ static void wait_for(struct simc__muxd_multiplex *multiplex, const struct simc__
     }
 }
 
-/* An engine that makes up for a time in which the program did not get to run needs more than what
- * was put there before. */
-static void refill(struct simc__muxd_multiplex *multiplex, const struct simc__mux_block *block,
-                   uint64_t *filled_tick)
+/* An engine that makes up for a time in which the program did not get to run, or that runs within a
+ * long turn of the loop, needs more than what was put there before. */
+static void refill(struct simc__muxd_multiplex *multiplex, const struct simc__mux_block *block)
 {
     uint64_t tick = block->ticks[block->count - 1];
-    if (*filled_tick == 0)
-        *filled_tick = block->ticks[0];
-    if (!multiplex->fill || tick - *filled_tick < (uint64_t)REFILL_MS * SIMC__MUX_TICKS_PER_MS)
+    if (!multiplex->fill ||
+        tick - multiplex->filled_tick < (uint64_t)REFILL_MS * SIMC__MUX_TICKS_PER_MS)
         return;
     multiplex->fill(multiplex->fill_context, multiplex->mux);
-    *filled_tick = tick;
+    multiplex->filled_tick = tick;
 }
 
 static void run(struct simc__muxd_multiplex *multiplex)
 {
     struct simc__mux_block block;
-    uint64_t filled_tick = 0;
     int error = 0;
     while (!multiplex->is_stopped) {
         multiplex->is_waiting_for_output = multiplex->is_title && !outputs_have_room(multiplex);
@@ -425,7 +423,7 @@ static void run(struct simc__muxd_multiplex *multiplex)
             break;
         multiplex->progress_ms = simc_uv_loop_now_ms(multiplex->loop);
         send_block(multiplex, &block);
-        refill(multiplex, &block, &filled_tick);
+        refill(multiplex, &block);
     }
     if (error && error != SIMC_EAGAIN)
         simc__muxd_multiplex_fail(multiplex, "the engine failed: %s", simc_error_text(error));
@@ -444,13 +442,25 @@ void simc__muxd_multiplex_pump(struct simc__muxd_multiplex *multiplex)
     multiplex->is_pumping = false;
 }
 
-static void on_timer(void *context)
+static void turn(struct simc__muxd_multiplex *multiplex, uint64_t now_ns)
 {
-    struct simc__muxd_multiplex *multiplex = context;
     if (multiplex->is_stopped)
         return;
-    resume_paced(multiplex, simc__clock_monotonic_ns());
+    multiplex->turn_ns = now_ns;
+    resume_paced(multiplex, now_ns);
     simc__muxd_multiplex_pump(multiplex);
+}
+
+void simc__muxd_multiplex_turn(struct simc__muxd_multiplex *multiplex)
+{
+    uint64_t now_ns = simc__clock_monotonic_ns();
+    if (!multiplex->is_title && now_ns - multiplex->turn_ns > 2 * PUMP_NS)
+        turn(multiplex, now_ns);
+}
+
+static void on_timer(void *context)
+{
+    turn(context, simc__clock_monotonic_ns());
 }
 
 /* A title that does not get on ends with a sentence that says on whom it waits. */

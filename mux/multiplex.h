@@ -84,6 +84,8 @@ struct simc__muxd_multiplex {
     uint32_t wait_input, wait_scg;
     bool is_waiting_for_output;
     uint64_t progress_ms; /* loop's clock: the last packets */
+    uint64_t turn_ns;     /* when the timer was served last */
+    uint64_t filled_tick; /* up to there the engine has what others put into it */
     enum simc__muxd_result result;
     char result_text[SIMC__MUXD_WHY_SIZE];
     uint64_t ended_ms;   /* live: when all inputs had come to their end */
@@ -124,6 +126,8 @@ void simc__muxd_multiplex_free(struct simc__muxd_multiplex *multiplex);
 void simc__muxd_multiplex_drain(struct simc__muxd_multiplex *multiplex);
 /** Runs the engine as far as it goes. */
 void simc__muxd_multiplex_pump(struct simc__muxd_multiplex *multiplex);
+/** Serves its timer when that is overdue: for others on its loop that have much to do. */
+void simc__muxd_multiplex_turn(struct simc__muxd_multiplex *multiplex);
 /** A title cannot be made. */
 void simc__muxd_multiplex_fail(struct simc__muxd_multiplex *multiplex, const char *format, ...)
     SIMC_PRINTF(2, 3);

@@ -231,13 +231,23 @@ static struct simc__mux *find_engine(void *context, const char *name)
     return NULL;
 }
 
+/* A turn of the loop may bring events of a thousand streams. */
+static void turn_engines(void *context)
+{
+    struct service *service = context;
+    for (size_t i = 0; i < service->place_count; i++)
+        if (service->places[i].multiplex)
+            simc__muxd_multiplex_turn(service->places[i].multiplex);
+}
+
 static int start_emmg(struct service *service, struct thread *thread, char why[SIMC_UV_TEXT_SIZE])
 {
     const struct simc__emmg_service_settings settings = {.loop = thread->loop,
                                                          .log = &thread->sink.log,
                                                          .conf = &service->conf->emmg,
                                                          .context = service,
-                                                         .find = find_engine};
+                                                         .find = find_engine,
+                                                         .turn = turn_engines};
     return simc__emmg_service_new(&settings, why, &service->emmg);
 }
 

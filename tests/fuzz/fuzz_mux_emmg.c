@@ -301,6 +301,11 @@ static void say(struct simc__emmg_channel *channel, size_t size)
     struct simc_session *session = simc__emmg_channel_session(channel);
     simc_session_feed(session, simc_slice(message, size), world.now_ms);
     simc__emmg_channel_events(channel, world.now_ms);
+    /* A stream was opened: the next message is for the next turn. */
+    while (simc__emmg_deadline_ms(world.emmg) <= world.now_ms) {
+        simc__emmg_run(world.emmg, world.now_ms);
+        simc__emmg_channel_events(channel, world.now_ms);
+    }
     simc_session_sent(session, simc_session_output(session).size);
     require(simc_session_is_open(session), "data does not end a channel");
 }

@@ -40,6 +40,7 @@ my $SECONDS = $ENV{SIMC_EMMG_SECONDS} || $WINDOW_S + 1;
 my $CHANNELS = $small ? 8 : 63;
 my $STREAMS = 16;
 my $RATE = $small ? 2000 : 20000; # kbit/s of what is to be much
+my $QUEUE = $small ? '512KiB' : '3MiB'; # more than a second of it
 my $TSHARK_PACKETS = 30_000;
 
 # A live multiplexer does not wait for a slow disk: outputs go to memory where that can be.
@@ -368,7 +369,7 @@ subtest 'sections and packets come out as they went in' => sub {
     - {client_id: 0x12340011, pid: 0x1511}
     - {client_id: 0x12340012, pid: 0x1512}
     - {client_id: null}
-  limits: {connections: 256, connections_per_address: 256, streams: 2048, queue: 3MiB}
+  limits: {connections: 256, connections_per_address: 256, streams: 2048, queue: $QUEUE}
 END
     my (%seen, %told, %client);
     my @many = ('0x20000001', qw(--type private --channels), $CHANNELS, '--streams', $STREAMS);

@@ -253,8 +253,15 @@ void emmg_pump(struct emmg_world *world, struct emmg_peer *peer)
     simc__emmg_channel_events(peer->channel, world->now_ms);
     while (simc_session_next_event(peer->session, &event))
         peer_event(peer, &event);
-    while (pass(world, peer, true) || pass(world, peer, false))
-        ;
+    for (;;) {
+        while (pass(world, peer, true) || pass(world, peer, false))
+            ;
+        if (simc__emmg_deadline_ms(world->emmg) > world->now_ms)
+            break;
+        /* A stream was opened: the next message is for the next turn. */
+        simc__emmg_run(world->emmg, world->now_ms);
+        simc__emmg_channel_events(peer->channel, world->now_ms);
+    }
 }
 
 void emmg_step(struct emmg_world *world, uint64_t ms)

@@ -144,6 +144,11 @@ static unsigned say(struct life *life, struct simc__emmg_channel *channel, const
     struct simc_session *session = simc__emmg_channel_session(channel);
     simc_session_feed(session, unit_slice(&bytes), life->now_ms);
     simc__emmg_channel_events(channel, life->now_ms);
+    while (simc__emmg_deadline_ms(life->emmg) <= life->now_ms) {
+        /* A stream was opened: the next message is for the next turn. */
+        simc__emmg_run(life->emmg, life->now_ms);
+        simc__emmg_channel_events(channel, life->now_ms);
+    }
     struct simc_slice out = simc_session_output(session);
     for (size_t at = 0; at + 5 <= out.size;
          at += 5u + (size_t)(out.data[at + 3] << 8 | out.data[at + 4]))
