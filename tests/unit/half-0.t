@@ -4,5 +4,9 @@
 use strict;
 use warnings;
 
-$ENV{SIMC_HALF} = 0;
-exec "$ENV{SIMC_BUILDDIR}/unit-tests" or die "cannot run unit-tests: $!\n";
+use FindBin;
+use lib "$FindBin::Bin/../support/lib";
+
+use Simc::Units;
+
+run_half(0);
