@@ -87,6 +87,11 @@ static void talk(struct path *path)
         bytes = simc_session_output(path->session);
         simc_session_feed(mux, bytes, path->now_ms);
         simc__emmg_channel_events(path->channel, path->now_ms);
+        while (simc__emmg_deadline_ms(path->emmg) <= path->now_ms) {
+            /* A stream was opened: the next message is for the next turn. */
+            simc__emmg_run(path->emmg, path->now_ms);
+            simc__emmg_channel_events(path->channel, path->now_ms);
+        }
         simc_session_sent(path->session, bytes.size);
         bytes = simc_session_output(mux);
         simc_session_feed(path->session, bytes, path->now_ms);
@@ -153,7 +158,8 @@ static void start(struct path *path, unsigned streams, uint32_t queue)
                                  .burst_ms = 1000,
                                  .clients = &path->client,
                                  .clients_count = 1,
-                                 .limits = {.streams_per_channel = streams,
+                                 .limits = {.channels = 1,
+                                            .streams_per_channel = streams,
                                             .streams = streams,
                                             .message_length = 65535,
                                             .faults = 32,
